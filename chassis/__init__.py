@@ -1,0 +1,1 @@
+"""What every process needs and no domain knows: settings, identity and access, HTTP manners, sealing, telemetry, clock."""

@@ -1,0 +1,36 @@
+"""What assessment makes known: ability baselines (能力对比考核, R28)."""
+
+from datetime import date
+
+from xiapai_contracts.event import event
+from xiapai_contracts.topic import Topic
+
+
+@event("baseline.opened")
+class AbilityBaselineOpened:
+    """能力基线开启: the host and the cadre are asked to record the ability at arrival, by day ``due`` (R28)."""
+
+    baseline: str
+    posting: str
+    person: str
+    sender: str
+    host: str
+    opened_on: date
+    due: date
+
+
+BASELINES = Topic(
+    name="assessment.baselines",
+    owner="assessment",
+    partitions=6,
+    events=(AbilityBaselineOpened,),
+    about="能力基线 ability baselines",
+)
+HEADS = Topic(
+    name="assessment.heads",
+    owner="assessment",
+    partitions=1,
+    retention_hours=24,
+    about="进度 how far assessment's ledger has been published",
+)
+TOPICS = (BASELINES, HEADS)

@@ -1,0 +1,63 @@
+"""What notify makes known: reminders and their delivery (提醒)."""
+
+from datetime import date, datetime
+from enum import StrEnum
+
+from xiapai_contracts.event import event
+from xiapai_contracts.topic import Topic
+
+
+class Subject(StrEnum):
+    """What a reminder is about."""
+
+    REPORT_DUE = "REPORT_DUE"
+    BASELINE_DUE = "BASELINE_DUE"
+
+
+@event("reminder.recorded")
+class ReminderRecorded:
+    """提醒待发: ``person`` is to be reminded of ``subject`` by ``due``; recorded before anything is sent."""
+
+    reminder: str
+    person: str
+    posting: str
+    subject: Subject
+    about: str
+    due: date
+
+
+@event("reminder.delivered")
+class ReminderDelivered:
+    """提醒送达 over ``channel`` at ``delivered_at``, after ``attempts`` attempts."""
+
+    reminder: str
+    channel: str
+    delivered_at: datetime
+    attempts: int
+
+
+@event("reminder.failed")
+class ReminderFailed:
+    """提醒未送达: given up after ``attempts`` attempts; ``reason`` is a short code."""
+
+    reminder: str
+    channel: str
+    attempts: int
+    reason: str
+
+
+REMINDERS = Topic(
+    name="notify.reminders",
+    owner="notify",
+    partitions=6,
+    events=(ReminderRecorded, ReminderDelivered, ReminderFailed),
+    about="提醒 reminders",
+)
+HEADS = Topic(
+    name="notify.heads",
+    owner="notify",
+    partitions=1,
+    retention_hours=24,
+    about="进度 how far notify's ledger has been published",
+)
+TOPICS = (REMINDERS, HEADS)

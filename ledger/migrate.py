@@ -1,0 +1,81 @@
+"""Bring a database's own tables to the version that this code knows. Read models are rebuilt, never migrated."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+LEDGER = Path(__file__).parent / "migrations"
+LEDGER_TABLE = "ledger_schema"
+
+
+class SchemaMismatch(RuntimeError):
+    """The database's schema is older or newer than this code; the message says which and what to do."""
+
+
+def _config(scripts: Path, table: str, connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(scripts))
+    config.set_main_option("path_separator", "os")
+    config.attributes.update(connection=connection, version_table=table)
+    return config
+
+
+def _upgrade(connection: Connection, scripts: Path, table: str) -> None:
+    # Two migrators at once would both create the version table: the second waits here and then finds nothing to do.
+    connection.exec_driver_sql("SELECT pg_advisory_lock(hashtext('xiapai.migrate'))")
+    try:
+        _refuse_newer(connection, scripts, table)
+        command.upgrade(_config(scripts, table, connection), "head")
+        connection.commit()
+    finally:
+        connection.exec_driver_sql("SELECT pg_advisory_unlock(hashtext('xiapai.migrate'))")
+        connection.commit()
+
+
+def _state(connection: Connection, scripts: Path, table: str) -> tuple[str | None, str | None, set[str]]:
+    context = MigrationContext.configure(connection, opts={"version_table": table})
+    directory = ScriptDirectory(str(scripts))
+    known = {script.revision for script in directory.walk_revisions()}
+    return context.get_current_revision(), directory.get_current_head(), known
+
+
+def _refuse_newer(connection: Connection, scripts: Path, table: str) -> None:
+    current, head, known = _state(connection, scripts, table)
+    if current is not None and current not in known:
+        raise SchemaMismatch(
+            f"the database's {table} is at {current}, newer than this program knows ({head}): start the newer program"
+        )
+
+
+def _check(connection: Connection, scripts: Path, table: str) -> None:
+    _refuse_newer(connection, scripts, table)
+    current, head, _ = _state(connection, scripts, table)
+    if current != head:
+        raise SchemaMismatch(
+            f"the database's {table} is at {current or 'nothing'}, this program needs {head}: run `xiapai migrate`"
+        )
+
+
+async def migrate(engine: AsyncEngine, scripts: Path = LEDGER, table: str = LEDGER_TABLE) -> None:
+    """Bring the tables of ``scripts`` (an Alembic folder) to their newest version; ``table`` remembers it.
+
+    Raises:
+        SchemaMismatch: the database is newer than this code.
+    """
+    async with engine.connect() as connection:
+        await connection.run_sync(_upgrade, scripts, table)
+
+
+async def check(engine: AsyncEngine, scripts: Path = LEDGER, table: str = LEDGER_TABLE) -> None:
+    """Refuse a database that is older or newer than this code.
+
+    Raises:
+        SchemaMismatch: it is; the message says which and what to do.
+    """
+    async with engine.connect() as connection:
+        await connection.run_sync(_check, scripts, table)
