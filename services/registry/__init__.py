@@ -1,0 +1,1 @@
+"""登记: who is posted where."""
