@@ -4,19 +4,26 @@ Versions are integers. A published event changes only in compatible ways (a new 
 version and adds an upcast beside it; anything else is a new name. Every version ever published keeps a golden JSON.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, TypeVar, dataclass_transform
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Protocol, TypeVar, cast, dataclass_transform
 
 import msgspec
 
-type_ = type
 Fields = dict[str, Any]
 Upcast = Callable[[Fields], Fields]
 
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A point in time, always with its offset (RFC 3339)."""
+
 
 class Event(Protocol):
-    """Anything made by :func:`event`: a frozen dataclass with a name and a version of its own."""
+    """Anything made by :func:`event`: a frozen dataclass with a name and a version of its own.
+
+    A type checker cannot see what a decorator adds; :func:`event_type` hands it over typed.
+    """
 
     event_name: ClassVar[str]
     event_version: ClassVar[int]
@@ -24,6 +31,8 @@ class Event(Protocol):
 
 
 E = TypeVar("E")
+
+NAME = re.compile(r"[a-z][a-z0-9-]*(\.[a-z][a-z0-9-]*)*")
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
@@ -33,8 +42,10 @@ def event(name: str, *, version: int = 1, upcasts: Mapping[int, Upcast] | None =
     ``upcasts`` maps each earlier version ``n`` to the function that makes the fields of ``n + 1`` from those of ``n``.
 
     Raises:
-        TypeError: an earlier version has no upcast.
+        TypeError: an earlier version has no upcast, or the name is not lower-case words joined by dots and hyphens.
     """
+    if not NAME.fullmatch(name):
+        raise TypeError(f"{name!r} is no name for an event; one is posting.host-changed")
     steps = dict(upcasts or {})
     if set(steps) != set(range(1, version)):
         raise TypeError(f"{name} v{version} needs one upcast from each of the versions 1 to {version - 1}")
@@ -48,27 +59,52 @@ def event(name: str, *, version: int = 1, upcasts: Mapping[int, Upcast] | None =
     return make
 
 
+def event_type(of: object) -> type[Event]:
+    """The type of an event, or the type itself, as one whose ``event_name`` and ``event_version`` a type checker sees.
+
+    Raises:
+        TypeError: it is no event.
+    """
+    found = of if isinstance(of, type) else type(of)
+    if not hasattr(found, "event_name"):
+        raise TypeError(f"{found.__name__} is no event")
+    return cast(type[Event], found)
+
+
 class UnknownEvent(ValueError):
     """No event of that name is known here."""
 
 
 class MalformedEvent(ValueError):
-    """The bytes are not what the named event and version promise."""
+    """The bytes are not what the named event and version promise. The message names the field and never its value."""
 
 
 class Codec:
     """Writes and reads a closed set of event types.
 
-    One codec per ledger: built from the tuple of types that the ledger may hold.
+    One codec per ledger: built from the types that the ledger may hold.
+
+    Raises:
+        TypeError: two types of one name, or a type that is no event.
     """
 
-    def __init__(self, types: Iterable[type_[Any]]) -> None:
-        self.types: dict[str, type_[Any]] = {t.event_name: t for t in types}
+    def __init__(self, types: Iterable[type[Any]]) -> None:
+        self.types: dict[str, type[Any]] = {}
+        for known in types:
+            if self.types.setdefault(event_type(known).event_name, known) is not known:
+                raise TypeError(f"two events are called {event_type(known).event_name}")
+        self._known = frozenset(self.types.values())
         self._encoder = msgspec.json.Encoder()
-        self._decoders = {name: msgspec.json.Decoder(t) for name, t in self.types.items()}
+        self._decoders = {name: msgspec.json.Decoder(known) for name, known in self.types.items()}
 
     def encode(self, event: Any) -> bytes:
-        """The event's fields as UTF-8 JSON, in the order of its declaration."""
+        """The event's fields as UTF-8 JSON, in the order of its declaration.
+
+        Raises:
+            UnknownEvent: it is not of the set.
+        """
+        if type(event) not in self._known:
+            raise UnknownEvent(type(event).__name__)
         return self._encoder.encode(event)
 
     def decode(self, name: str, version: int, data: bytes) -> Any:
@@ -79,12 +115,14 @@ class Codec:
 
         Raises:
             UnknownEvent: no such name.
-            MalformedEvent: not JSON, or a field is missing or of another type.
+            MalformedEvent: not JSON, or a field is missing or of another type, or the version is below 1.
         """
         decoder = self._decoders.get(name)
         if decoder is None:
             raise UnknownEvent(name)
-        known: type_[Any] = self.types[name]
+        if version < 1:
+            raise MalformedEvent(f"{name} v{version}: versions count from 1")
+        known = event_type(self.types[name])
         try:
             if version >= known.event_version:
                 return decoder.decode(data)
@@ -92,5 +130,14 @@ class Codec:
             for step in range(version, known.event_version):
                 fields = known.event_upcasts[step](fields)
             return msgspec.convert(fields, known)
-        except (msgspec.DecodeError, KeyError, TypeError, AttributeError) as error:
+        except msgspec.ValidationError as error:
+            raise MalformedEvent(f"{name} v{version}: {_without_value(error)}") from None
+        except (UnicodeDecodeError, RecursionError):
+            raise MalformedEvent(f"{name} v{version}: neither UTF-8 JSON nor of a sane depth") from None
+        except (msgspec.DecodeError, LookupError, TypeError, ValueError, AttributeError) as error:
             raise MalformedEvent(f"{name} v{version}: {error}") from error
+
+
+def _without_value(error: msgspec.ValidationError) -> str:
+    """What msgspec says without the value that it quotes, since that may be about a person."""
+    return re.sub(r"(Invalid enum value) .*?( - at `[^`]*`)?$", r"\1\2", str(error), flags=re.DOTALL)

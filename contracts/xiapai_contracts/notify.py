@@ -1,14 +1,14 @@
 """What notify makes known: reminders and their delivery (提醒)."""
 
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
 
-from xiapai_contracts.event import event
+from xiapai_contracts.event import Moment, event
 from xiapai_contracts.topic import Topic
 
 
 class Subject(StrEnum):
-    """What a reminder is about."""
+    """What a reminder is about (提醒事项): a three-party report, or an ability baseline."""
 
     REPORT_DUE = "REPORT_DUE"
     BASELINE_DUE = "BASELINE_DUE"
@@ -16,7 +16,7 @@ class Subject(StrEnum):
 
 @event("reminder.recorded")
 class ReminderRecorded:
-    """提醒待发: ``person`` is to be reminded of ``subject`` by ``due``; recorded before anything is sent."""
+    """提醒待发: a reminder is to be sent. ``person`` is to be reminded of ``subject`` by ``due``; recorded before anything is sent."""
 
     reminder: str
     person: str
@@ -28,11 +28,11 @@ class ReminderRecorded:
 
 @event("reminder.delivered")
 class ReminderDelivered:
-    """提醒送达 over ``channel`` at ``delivered_at``, after ``attempts`` attempts."""
+    """提醒送达: sent over ``channel`` at ``delivered_at``, after ``attempts`` attempts."""
 
     reminder: str
     channel: str
-    delivered_at: datetime
+    delivered_at: Moment
     attempts: int
 
 

@@ -5,18 +5,24 @@ The key is the stream; the value is the event's JSON exactly as the ledger holds
 ledger up to its position.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+SPEC_VERSION = "1.0"
 MARKER = "ledger.marker"
+"""The ``ce_type`` of a marker."""
 KEY_CHANGED = "ledger.key"
+"""The ``ce_type`` of a person's wrapped key on a restricted, compacted topic; no value means that it was destroyed."""
 
 Headers = list[tuple[str, bytes]]
 
+_DIGITS = re.compile(r"[0-9]{1,18}")
+
 
 class MalformedRecord(ValueError):
-    """The headers are not those of a record of this programme; the message says which one and why."""
+    """The headers are not those of a record of this programme; the message names the header and never its value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,16 +56,20 @@ class Meta:
 
 
 def to_headers(meta: Meta) -> Headers:
-    """The Kafka headers of ``meta`` (CloudEvents binary mode; extension names are lower-case letters and digits)."""
+    """The Kafka headers of ``meta`` (CloudEvents binary mode; extension names are lower-case letters and digits).
+
+    Raises:
+        ValueError: a time without its offset.
+    """
     headers: Headers = [
-        ("ce_specversion", b"1.0"),
+        ("ce_specversion", SPEC_VERSION.encode()),
         ("ce_id", (meta.id or f"{meta.epoch}/{meta.position}").encode()),
         ("ce_source", f"/{meta.source}".encode()),
         ("ce_type", meta.type.encode()),
         ("ce_epoch", meta.epoch.encode()),
         ("ce_position", b"%d" % meta.position),
         ("ce_previous", b"%d" % meta.previous),
-        ("ce_published", meta.published.isoformat().encode()),
+        ("ce_published", _timestamp(meta.published)),
         ("ce_hash", meta.hash.hex().encode()),
     ]
     if meta.type == MARKER:
@@ -69,83 +79,108 @@ def to_headers(meta: Meta) -> Headers:
         ("ce_subject", meta.stream.encode()),
         ("ce_streamversion", b"%d" % meta.version),
         ("ce_schemaversion", b"%d" % meta.schema),
-        ("ce_dataschema", f"urn:xiapai:{meta.type}:{meta.schema}".encode()),
+        ("ce_dataschema", data_schema(meta.type, meta.schema).encode()),
         ("ce_by", meta.by.encode()),
         ("ce_streamhash", meta.stream_hash.hex().encode()),
     ]
     if meta.cause:
         headers.append(("ce_cause", meta.cause.encode()))
     if meta.at is not None:
-        headers.append(("ce_at", meta.at.isoformat().encode()))
+        headers.append(("ce_at", _timestamp(meta.at)))
     if meta.recorded_at is not None:
-        headers.append(("ce_time", meta.recorded_at.isoformat().encode()))
+        headers.append(("ce_time", _timestamp(meta.recorded_at)))
     if meta.traceparent:
         headers.append(("traceparent", meta.traceparent.encode()))
     return headers
 
 
-def from_headers(headers: Iterable[tuple[str, bytes]]) -> Meta:
-    """Read the headers back.
+def data_schema(name: str, version: int) -> str:
+    """The URN of an event's JSON Schema: its ``$id``, and the ``ce_dataschema`` of its records."""
+    return f"urn:xiapai:{name}:{version}"
+
+
+def from_headers(headers: Iterable[tuple[str, bytes | None]]) -> Meta:
+    """Read the headers back; headers that are not ours are passed over.
 
     Raises:
         MalformedRecord: a header is missing or cannot be read.
     """
-    found = dict(headers)
+    read = _Reader(dict(headers))
+    if read.text("ce_specversion") != SPEC_VERSION:
+        raise MalformedRecord(f"header ce_specversion is not {SPEC_VERSION}")
+    name = read.text("ce_type")
+    ordinary, marker = name not in (MARKER, KEY_CHANGED), name == MARKER
+    published = read.moment("ce_published")
+    if published is None:
+        raise MalformedRecord("header ce_published is missing")
+    return Meta(
+        source=read.text("ce_source").removeprefix("/"),
+        type=name,
+        epoch=read.text("ce_epoch"),
+        position=read.number("ce_position", least=1 if ordinary else 0),
+        previous=read.number("ce_previous"),
+        published=published,
+        id=read.text("ce_id"),
+        stream="" if marker else read.text("ce_subject"),
+        version=0 if marker else read.number("ce_streamversion", least=1 if ordinary else 0),
+        schema=1 if marker else read.number("ce_schemaversion", least=1),
+        by=read.text("ce_by", ""),
+        cause=read.text("ce_cause", ""),
+        at=read.moment("ce_at"),
+        recorded_at=read.moment("ce_time"),
+        stream_hash=read.octets("ce_streamhash"),
+        hash=read.octets("ce_hash"),
+        traceparent=read.text("traceparent", ""),
+    )
 
-    def text(name: str, default: str | None = None) -> str:
-        value = found.get(name)
-        if value is None:
+
+def _timestamp(moment: datetime) -> bytes:
+    if moment.utcoffset() is None:
+        raise ValueError("a time without its offset cannot be published")
+    return moment.isoformat().encode()
+
+
+class _Reader:
+    """The headers of one record, each read as what it must be."""
+
+    def __init__(self, headers: Mapping[str, bytes | None]) -> None:
+        self._headers = headers
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """UTF-8; without a default it must be there and not be empty."""
+        value = self._headers.get(name)
+        if not value:
             if default is None:
-                raise MalformedRecord(f"header {name} is missing")
+                raise MalformedRecord(f"header {name} is {'missing' if value is None else 'empty'}")
             return default
         try:
             return value.decode()
         except UnicodeDecodeError:
             raise MalformedRecord(f"header {name} is not UTF-8") from None
 
-    def number(name: str, default: int | None = None) -> int:
-        value = found.get(name)
-        if value is None and default is not None:
-            return default
-        try:
-            return int(text(name))
-        except ValueError as error:
-            raise error if isinstance(error, MalformedRecord) else MalformedRecord(f"header {name} is no number") from None
+    def number(self, name: str, *, least: int = 0) -> int:
+        digits = self.text(name)
+        if not _DIGITS.fullmatch(digits):
+            raise MalformedRecord(f"header {name} is no number")
+        if int(digits) < least:
+            raise MalformedRecord(f"header {name} is below {least}")
+        return int(digits)
 
-    def moment(name: str) -> datetime | None:
-        value = found.get(name)
-        if value is None:
+    def moment(self, name: str) -> datetime | None:
+        written = self.text(name, "")
+        if not written:
             return None
         try:
-            return datetime.fromisoformat(value.decode())
+            moment = datetime.fromisoformat(written)
         except ValueError:
             raise MalformedRecord(f"header {name} is no time") from None
+        if moment.utcoffset() is None:
+            raise MalformedRecord(f"header {name} is a time without its offset")
+        return moment
 
-    def octets(name: str) -> bytes:
+    def octets(self, name: str) -> bytes:
+        written = self.text(name, "")
         try:
-            return bytes.fromhex(text(name, ""))
-        except ValueError as error:
-            raise error if isinstance(error, MalformedRecord) else MalformedRecord(f"header {name} is not hex") from None
-
-    published = moment("ce_published")
-    if published is None:
-        raise MalformedRecord("header ce_published is missing")
-    return Meta(
-        source=text("ce_source").removeprefix("/"),
-        type=text("ce_type"),
-        epoch=text("ce_epoch"),
-        position=number("ce_position"),
-        previous=number("ce_previous"),
-        published=published,
-        id=text("ce_id"),
-        stream=text("ce_subject", ""),
-        version=number("ce_streamversion", 0),
-        schema=number("ce_schemaversion", 1),
-        by=text("ce_by", ""),
-        cause=text("ce_cause", ""),
-        at=moment("ce_at"),
-        recorded_at=moment("ce_time"),
-        stream_hash=octets("ce_streamhash"),
-        hash=octets("ce_hash"),
-        traceparent=text("traceparent", ""),
-    )
+            return bytes.fromhex(written)
+        except ValueError:
+            raise MalformedRecord(f"header {name} is not hex") from None

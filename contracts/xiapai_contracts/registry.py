@@ -53,7 +53,7 @@ class UnitCorrected:
 
 @event("unit.renamed")
 class UnitRenamed:
-    """单位更名, from day ``on``."""
+    """单位更名: another name from day ``on``."""
 
     unit: str
     name: str
@@ -200,14 +200,14 @@ class PostingProposed:
 
 @event("posting.approved")
 class PostingApproved:
-    """派驻批准."""
+    """派驻批准: the dispatch office approves the proposed posting (R1)."""
 
     posting: str
 
 
 @event("posting.declined")
 class PostingDeclined:
-    """派驻不予批准, with the reason."""
+    """派驻不予批准: the proposed posting is declined, with the reason."""
 
     posting: str
     reason: str
@@ -229,7 +229,7 @@ class CadreArrived:
 
 @event("posting.extended")
 class PostingExtended:
-    """派驻延期 to day ``ends``."""
+    """派驻延期: the posting runs on to day ``ends``."""
 
     posting: str
     ends: date
@@ -246,7 +246,7 @@ class HostChanged:
 
 @event("posting.term-completed")
 class TermCompleted:
-    """派驻期满 on day ``on``."""
+    """派驻期满: the term was served to its end, on day ``on``."""
 
     posting: str
     on: date
@@ -254,7 +254,7 @@ class TermCompleted:
 
 @event("posting.recalled")
 class PostingRecalled:
-    """召回 on day ``on``; the grounds are a list of the programme."""
+    """召回: the cadre is called back on day ``on``; the grounds are a list of the programme."""
 
     posting: str
     on: date
@@ -264,7 +264,7 @@ class PostingRecalled:
 
 @event("posting.ended-early")
 class PostingEndedEarly:
-    """提前结束 on day ``on``."""
+    """提前结束: the posting ended before its term, on day ``on``."""
 
     posting: str
     on: date

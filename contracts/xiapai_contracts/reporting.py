@@ -25,7 +25,11 @@ class ReportScheduled:
 
 
 REPORTS = Topic(
-    name="reporting.reports", owner="reporting", partitions=6, events=(ReportScheduled,), about="三方汇报 three-party reports"
+    name="reporting.reports",
+    owner="reporting",
+    partitions=6,
+    events=(ReportScheduled,),
+    about="三方汇报 three-party reports",
 )
 HEADS = Topic(
     name="reporting.heads",
