@@ -140,3 +140,12 @@ SHEETS: tuple[Sheet, ...] = (UNITS, CADRES, EARLIER_POSTS, POSTINGS)
 
 RESULT = "导入结果"
 REASON = "原因"
+
+
+class Outcome(StrEnum):
+    """What became of a row, as the back-copy says it under :data:`RESULT`."""
+
+    IMPORTED = "已导入"
+    UNCHANGED = "已存在"
+    UPDATED = "已更新"
+    REFUSED = "未通过"

@@ -18,7 +18,7 @@ _ENCRYPTED: Final = "EncryptedPackage".encode("utf-16-le")
 
 
 class WorkbookRefused(Exception):
-    """The workbook as a whole cannot be taken; nothing of it is. ``what`` names sheets, headers or a limit, never a cell."""
+    """The workbook as a whole cannot be taken. ``what`` names sheets, headers or a limit, never a cell."""
 
     def __init__(self, code: str, what: str = "") -> None:
         zh, en = REFUSALS[code]
@@ -80,6 +80,9 @@ class Package:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
         self._zip.close()
 
     def has(self, name: str) -> bool:

@@ -28,10 +28,10 @@ _DIGEST_BYTES: Final = 16
 class Row:
     """One row of a sheet that is not blank.
 
-    ``number`` is the row's number as Excel shows it. ``record`` is None exactly where there are ``faults``. ``key`` is what
-    other rows and later workbooks know the row by, as far as its cells could be read, else None: also of refused rows,
-    so that what refers to them can say so. ``digest`` (16 bytes) is equal for rows of equal content within one opened
-    workbook, whatever their numbers and spelling; it is keyed, since a plain hash of personal data would give it away.
+    ``number`` is the row's number as Excel shows it. ``record`` is None exactly where there are ``faults``. ``key`` is
+    what other rows and later workbooks know the row by, None where its cells could not be read: refused rows have one
+    too, so that what refers to them can say so. ``digest`` (16 bytes) is equal for rows of equal content within one
+    opened workbook, whatever their numbers and spelling; keyed, since a plain hash of personal data would give it away.
     """
 
     sheet: str
@@ -65,14 +65,14 @@ class Workbook:
     """An opened workbook whose sheets and headers are all there. Rows may be streamed any number of times."""
 
     def __init__(self, package: Package) -> None:
-        self._package = package
+        self.package = package
         self._key = secrets.token_bytes(16)
         parts = workbook_parts(package)
         lacking = [sheet.name for sheet in SHEETS if sheet.name not in parts.sheets]
         if lacking:
             raise MissingSheet("、".join(lacking))
         strings = Strings(package, parts.strings)
-        self._decode = Decoder(strings, day_styles(package, parts.styles), parts.from_1904)
+        self.decode = Decoder(strings, day_styles(package, parts.styles), parts.from_1904)
         self._laid = {sheet.name: self._lay(sheet, parts.sheets[sheet.name]) for sheet in SHEETS}
         absent = [
             f"{sheet.name}: {header}"
@@ -88,11 +88,19 @@ class Workbook:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._package.__exit__(kind, error, trace)
+        self.package.close()
 
     def summaries(self) -> list[Summary]:
         """One for each sheet, in the order of :data:`SHEETS`."""
         return [Summary(name, laid.header_row, laid.further) for name, laid in self._laid.items()]
+
+    def part_of(self, sheet: Sheet) -> str:
+        """The part of the package that holds the sheet."""
+        return self._laid[sheet.name].part
+
+    def header_row(self, sheet: Sheet) -> int:
+        """The number of the row in which the sheet's headers stand."""
+        return self._laid[sheet.name].header_row
 
     def rows(self, only: Sheet | None = None) -> Iterator[Row]:
         """Every row that is not blank, sheet by sheet in the order of :data:`SHEETS`, top to bottom.
@@ -106,9 +114,9 @@ class Workbook:
         known = {column.header: column for column in sheet.columns}
         columns: dict[str, Column] = {}
         further: list[str] = []
-        for number, element in numbered_rows(self._package, part):
+        for number, element in numbered_rows(self.package, part):
             for letters, cell in lettered_cells(element):
-                held = self._decode(cell)
+                held = self.decode(cell)
                 header = header_of(held) if isinstance(held, str) else ""
                 if header in known:
                     columns[letters] = known.pop(header)
@@ -122,7 +130,7 @@ class Workbook:
 
     def _rows(self, sheet: Sheet, laid: _Laid) -> Iterator[Row]:
         slots = {letters: (column, reader_for(column)) for letters, column in laid.columns.items()}
-        for number, element in numbered_rows(self._package, laid.part):
+        for number, element in numbered_rows(self.package, laid.part):
             if number > laid.header_row and len(element):
                 row = self._row(sheet, number, element, slots)
                 if row is not None:
@@ -132,7 +140,7 @@ class Workbook:
         values: dict[str, object] = {}
         faults: list[Fault] = []
         failed: set[str] = set()
-        decode = self._decode
+        decode = self.decode
         for letters, cell in lettered_cells(element):
             slot = slots.get(letters)
             if slot is None or (held := decode(cell)) is None:
@@ -172,5 +180,5 @@ def open_workbook(path: Path, limits: Limits = Limits()) -> Workbook:  # noqa: B
     try:
         return Workbook(package)
     except BaseException:
-        package.__exit__(None, None, None)
+        package.close()
         raise

@@ -1,5 +1,6 @@
 """The workbook's sentences: stable code -> (Chinese, English). ``{…}`` is filled from headers and limits, not cells."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -119,3 +120,8 @@ def fault(code: str, column: str, **facts: str) -> Fault:
     """The fault of that code. ``facts`` come from the table of columns; a cell's value never enters a sentence."""
     zh, en = FAULTS[code]
     return Fault(code, column, zh.format(**facts), en.format(**facts))
+
+
+def reason(faults: Iterable[Fault]) -> str:
+    """What the back-copy says under 原因: for each fault its code, the column and the Chinese sentence."""
+    return "；".join(f"[{one.code}] {one.column}：{one.zh.rstrip('。')}" for one in faults)

@@ -41,7 +41,7 @@ Read = Callable[[Cell], object]
 
 
 def tidy(text: str) -> str:
-    """Full-width letters and digits half-width, blanks at the ends dropped, runs of blanks one blank; punctuation stays."""
+    """Full-width letters and digits half-width, no blanks at the ends, runs of them one; punctuation stays."""
     if not _UNTIDY.search(text):
         return text
     return _BLANKS.sub(" ", _INVISIBLE.sub("", text.translate(_FULL_WIDTH))).strip()
@@ -54,7 +54,7 @@ def tidy_name(text: str) -> str:
 
 
 def reader_for(column: Column) -> Read:
-    """The function that reads cells of that column: the value, None where the cell is blank, or raises :class:`Unread`."""
+    """The function that reads that column's cells: the value, None where blank, or raises :class:`Unread`."""
     match column.kind:
         case Kind.WORD:
             return _word({**column.words, **column.also}, "、".join(column.words))

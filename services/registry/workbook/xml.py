@@ -5,7 +5,7 @@ Building each row's small tree in C and walking it costs a third of calling back
 
 from collections import deque
 from collections.abc import Iterator
-from typing import cast
+from typing import Any, cast
 from xml.etree.ElementTree import Element, ParseError, XMLPullParser
 from xml.parsers import expat
 
@@ -46,7 +46,7 @@ def children(package: Package, part: str, parent: str) -> Iterator[Element]:
 
     A child larger than the limit for rows is refused, so memory holds one child and one chunk.
     """
-    parser: XMLPullParser[Element] = XMLPullParser(("start",))
+    parser: XMLPullParser[Any] = XMLPullParser(("start",))
     root: Element | None = None
     within: Element | None = None
     waiting = 0
@@ -54,11 +54,14 @@ def children(package: Package, part: str, parent: str) -> Iterator[Element]:
     for chunk in package.stream(part):
         if root is None:
             head += chunk
+            # A document type could define entities that unfold without end; it can only stand before the root.
+            if b"<!DOCTYPE" in head or b"\x00" in head:
+                raise WorkbookRefused("workbook-damaged", part)
         try:
             parser.feed(chunk)
             if within is None:
                 for event in parser.read_events():
-                    element = cast(Element, event[1])
+                    _, element = cast(tuple[str, Element], event)
                     if root is None:
                         root = element
                     if local(element.tag) == parent:
@@ -67,11 +70,6 @@ def children(package: Package, part: str, parent: str) -> Iterator[Element]:
             deque(parser.read_events(), maxlen=0)
         except ParseError as error:
             raise WorkbookRefused("workbook-damaged", part) from error
-        # A document type could define entities that unfold without end; it can only stand before the root.
-        if head and b"<!DOCTYPE" in head:
-            raise WorkbookRefused("workbook-damaged", part)
-        if root is not None:
-            head = b""
         waiting += len(chunk)
         if within is not None and root is not None:
             over = within is not root and root[-1] is not within
