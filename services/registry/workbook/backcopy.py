@@ -16,7 +16,7 @@ from xml.sax.saxutils import escape
 from services.registry.workbook.cells import column_letters, column_number, letters_of
 from services.registry.workbook.columns import REASON, RESULT, SHEETS, Outcome, Sheet
 from services.registry.workbook.layout import header_of, lettered_cells, numbered_rows
-from services.registry.workbook.package import Limits, Package, WorkbookRefused
+from services.registry.workbook.package import Limits, WorkbookRefused
 from services.registry.workbook.reader import Workbook, open_workbook
 
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -40,7 +40,7 @@ Results = Callable[[str], Iterable[Result]]
 """The results of a sheet by its name, by rising row number. Rows without one (blank rows) get nothing."""
 
 
-def write_back(original: Path, out: Path, results: Results, limits: Limits = Limits()) -> None:  # noqa: B008
+def write_back(original: Path, out: Path, results: Results, limits: Limits = Limits()) -> None:
     """Writes the back-copy of ``original`` to ``out``; bounded memory. Raises as reading does."""
     with (
         open_workbook(original, limits) as workbook,
@@ -58,14 +58,15 @@ def write_back(original: Path, out: Path, results: Results, limits: Limits = Lim
             with target.open(entry, "w", force_zip64=package.info(plain).file_size > 1 << 30) as part:
                 content = package.stream(plain)
                 if sheet is not None:
-                    content = _with_results(package, plain, sheet, workbook, results)
+                    content = _with_results(plain, sheet, workbook, results)
                 for chunk in content:
                     part.write(chunk)
 
 
-    def _with_results(package: Package, part: str, sheet: Sheet, workbook: Workbook, results: Results) -> Iterator[bytes]:
+def _with_results(part: str, sheet: Sheet, workbook: Workbook, results: Results) -> Iterator[bytes]:
+    package = workbook.package
     header_row = workbook.header_row(sheet)
-    columns = _two_columns(workbook, package, part, header_row)
+    columns = _two_columns(workbook, part, header_row)
     head = (header_row, (RESULT, REASON))
     lines = (
         (result.number, (str(result.outcome), result.reason))
@@ -81,11 +82,11 @@ def write_back(original: Path, out: Path, results: Results, limits: Limits = Lim
         raise WorkbookRefused("workbook-damaged", part) from error
 
 
-def _two_columns(workbook: Workbook, package: Package, part: str, header_row: int) -> tuple[int, int]:
+def _two_columns(workbook: Workbook, part: str, header_row: int) -> tuple[int, int]:
     """Where the results go: where a former back-copy had them, else right of everything that holds a value."""
     former: dict[str, int] = {}
     used: set[str] = set()
-    for number, row in numbered_rows(package, part):
+    for number, row in numbered_rows(workbook.package, part):
         for letters, cell in lettered_cells(row):
             if len(cell):
                 used.add(letters)

@@ -174,7 +174,7 @@ class Workbook:
         return Row(sheet.name, number, record, key, digest)
 
 
-def open_workbook(path: Path, limits: Limits = Limits()) -> Workbook:  # noqa: B008
+def open_workbook(path: Path, limits: Limits = Limits()) -> Workbook:
     """Opens and looks at the frame: sheets and headers. Raises :class:`WorkbookRefused`, also its two Missing kinds."""
     package = Package(path, limits)
     try:
