@@ -1,0 +1,102 @@
+"""The outermost ASGI layer of every API: trace, body limit, access log, and an answer when something unexpected fails."""
+
+import time
+from collections.abc import Mapping
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from chassis.catalogue import Catalogue
+from chassis.problems import Problem, TooLarge, problem_response
+from chassis.tracing import continue_trace, trace_id
+
+log = structlog.get_logger("http")
+
+_QUIET = ("/livez", "/readyz", "/metrics")
+
+
+class _Unexpected(Problem):
+    status = 500
+
+
+class Manners:
+    """Pure ASGI, one frame per request.
+
+    `max_body` is in bytes; `larger_bodies` gives other limits for paths that begin so (uploads). The access log holds
+    no query string and no raw path: names and identifiers may stand there, so it says the route's template.
+    """
+
+    def __init__(
+        self, app: ASGIApp, catalogue: Catalogue, max_body: int, larger_bodies: Mapping[str, int] | None = None
+    ) -> None:
+        self._app = app
+        self._catalogue = catalogue
+        self._max_body = max_body
+        self._larger = dict(larger_bodies or {})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        with continue_trace(headers.get("traceparent"), f"http {scope['method']}") as traceparent:
+            exchange = _Exchange(receive, send, self._limit(scope["path"]), traceparent)
+            began = time.perf_counter()
+            try:
+                if exchange.announced_too_large(headers):
+                    refusal = problem_response(self._catalogue, TooLarge("body-too-large", most=exchange.limit))
+                    refusal.headers["Connection"] = "close"
+                    await refusal(scope, receive, exchange.send)
+                else:
+                    await self._app(scope, exchange.receive, exchange.send)
+            except Exception:
+                log.exception("request-failed", method=scope["method"], route=_route(scope))
+                if exchange.status:
+                    raise
+                answer = problem_response(self._catalogue, _Unexpected("unexpected", trace=trace_id()))
+                await answer(scope, receive, exchange.send)
+            finally:
+                if scope["path"] not in _QUIET:
+                    ms = round((time.perf_counter() - began) * 1000, 1)
+                    log.info("request", method=scope["method"], route=_route(scope), status=exchange.status, ms=ms)
+
+    def _limit(self, path: str) -> int:
+        return next((most for start, most in self._larger.items() if path.startswith(start)), self._max_body)
+
+
+class _Exchange:
+    """One request and its answer under way: counts the body, remembers the status, adds the trace to the answer."""
+
+    def __init__(self, receive: Receive, send: Send, limit: int, traceparent: str) -> None:
+        self._receive = receive
+        self._send = send
+        self.limit = limit
+        self._traceparent = traceparent
+        self._read = 0
+        self.status = 0
+
+    def announced_too_large(self, headers: Headers) -> bool:
+        length = headers.get("content-length", "")
+        return length.isascii() and length.isdigit() and int(length[:20]) > self.limit
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._read += len(message.get("body", b""))
+            if self._read > self.limit:
+                raise HTTPException(413, detail=str(self.limit))
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            MutableHeaders(scope=message)["traceparent"] = self._traceparent
+        await self._send(message)
+
+
+def _route(scope: Scope) -> str:
+    """`/postings/{posting}`, the template of the route that answered; `-` where none did."""
+    template = getattr(scope.get("route"), "path", None)
+    return f"{scope.get('root_path', '')}{template}" if template else "-"

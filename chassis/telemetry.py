@@ -1,0 +1,115 @@
+"""Structured logs with the trace bound, personal numbers masked; metrics in the form that Prometheus reads."""
+
+import logging
+import sys
+import traceback
+from collections.abc import MutableMapping
+from typing import Any, TextIO
+
+import structlog
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from starlette.requests import Request
+from starlette.responses import Response
+
+from chassis.redaction import redact
+from chassis.settings import Settings
+from chassis.tracing import current_traceparent, export_traces
+
+
+def _bind_trace(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    traceparent = current_traceparent()
+    if traceparent:
+        event["trace"] = traceparent[3:35]
+    return event
+
+
+def _where_it_failed(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """An exception as its kinds and places. Its message stays out: database errors quote the row that failed."""
+    failure = event.pop("exc_info", None)
+    error = sys.exc_info()[1] if failure is True else failure[1] if isinstance(failure, tuple) else failure
+    if isinstance(error, BaseException):
+        event["exception"] = "\n".join(_chain(error))
+    return event
+
+
+def _chain(error: BaseException | None) -> list[str]:
+    lines: list[str] = []
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        state = getattr(error, "sqlstate", None)
+        lines.append(f"{type(error).__module__}.{type(error).__qualname__}" + (f" sqlstate={state}" if state else ""))
+        lines += [f"  {f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)]
+        if isinstance(error, BaseExceptionGroup):
+            lines += [f"  | {line}" for one in error.exceptions for line in _chain(one)]
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return lines
+
+
+def configure_logging(settings: Settings, process: str, stream: TextIO | None = None) -> None:
+    """Route structlog and the standard library's logging to one stream (stderr), one line an event.
+
+    `process` says which it is (`registry-api`). With `json` an exception is told without its message; with `console`,
+    for people in development, messages are shown, masked.
+    """
+    people = settings.log_format == "console"
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _bind_trace,
+        structlog.processors.format_exc_info if people else _where_it_failed,
+        redact,
+    ]
+    last: Any = structlog.dev.ConsoleRenderer() if people else structlog.processors.JSONRenderer(ensure_ascii=False)
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(settings.log_level)
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "faust", "mode", "aiokafka", "sqlalchemy", "asyncio"):
+        other = logging.getLogger(name)
+        other.handlers.clear()
+        other.propagate = True
+    for noisy in ("uvicorn.access", "httpx", "httpcore"):  # these log whole addresses, in which names may stand
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, settings.log_level)),
+        cache_logger_on_first_use=False,
+    )
+    structlog.contextvars.bind_contextvars(process=process)
+
+
+def configure_telemetry(settings: Settings, process: str) -> None:
+    """What a process does first: logs, and traces when `otlp_endpoint` is set."""
+    configure_logging(settings, process)
+    if settings.otlp_endpoint:
+        export_traces(settings.otlp_endpoint, process)
+
+
+def new_metrics() -> CollectorRegistry:
+    """A registry of a process's metrics, with memory, CPU, file handles and garbage collection in it."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    return registry
+
+
+def metrics_endpoint(registry: CollectorRegistry) -> Any:
+    """The handler to mount at `/metrics`: `app.add_route("/metrics", metrics_endpoint(registry))`."""
+
+    async def metrics(request: Request) -> Response:
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    return metrics
