@@ -4,3 +4,5 @@
 >>> topics.CODEC.decode("posting.approved", 1, b'{"posting": "P1"}')
 PostingApproved(posting='P1')
 """
+
+__version__ = "0.1.0"
