@@ -29,9 +29,8 @@ class Decider(Generic[C, S, E]):
     decide: Callable[[C, S], Sequence[E]]
     evolve: Callable[[S, E], S]
 
-    def fold(self, events: Iterable[E], state: S | None = None) -> S:
-        """The state after ``events``, from ``state`` or the initial one."""
-        now = self.initial if state is None else state
+    def fold(self, events: Iterable[E], state: S) -> S:
+        """The state after ``events``, beginning from ``state``."""
         for event in events:
-            now = self.evolve(now, event)
-        return now
+            state = self.evolve(state, event)
+        return state

@@ -33,6 +33,7 @@ def _upgrade(connection: Connection, scripts: Path, table: str) -> None:
         command.upgrade(_config(scripts, table, connection), "head")
         connection.commit()
     finally:
+        connection.rollback()
         connection.exec_driver_sql("SELECT pg_advisory_unlock(hashtext('xiapai.migrate'))")
         connection.commit()
 

@@ -7,7 +7,6 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    Date,
     DateTime,
     Integer,
     LargeBinary,
@@ -66,7 +65,7 @@ claims = Table(
 meta = Table(
     "ledger_meta",
     metadata,
-    Column("only", Boolean, primary_key=True),
+    Column("one", Boolean, primary_key=True),
     Column("epoch", String(36), nullable=False),
     Column("clock", Text, nullable=True),
     Column("simulated_now", moment, nullable=True),
@@ -75,7 +74,7 @@ meta = Table(
 published = Table(
     "relay",
     metadata,
-    Column("only", Boolean, primary_key=True),
+    Column("one", Boolean, primary_key=True),
     Column("epoch", String(36), nullable=False),
     Column("position", BigInteger, nullable=False),
     Column("keys", BigInteger, nullable=False),

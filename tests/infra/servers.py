@@ -104,9 +104,9 @@ class Infra:
 
     @contextmanager
     def own_postgres(self, settings: Mapping[str, str] | None = None) -> Iterator[EmbeddedPostgres]:
-        """A PostgreSQL for one test alone, which may kill it; `settings` replace the fast and forgetful ones."""
+        """A PostgreSQL for one test alone, which may kill it: durable, unlike the shared one."""
         with temporary_folder("postgres") as folder:
-            server = EmbeddedPostgres(folder, settings=FAST if settings is None else settings)
+            server = EmbeddedPostgres(folder, settings=settings)
             try:
                 server.start()
                 yield server

@@ -55,8 +55,10 @@ CREATE TABLE claims (
 
 CREATE INDEX claims_stream ON claims (stream);
 
+CREATE INDEX claims_key ON claims (kind, key);
+
 CREATE TABLE ledger_meta (
-    only boolean PRIMARY KEY DEFAULT true CHECK (only),
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
     epoch varchar(36) NOT NULL,
     clock text,
     simulated_now timestamptz
@@ -65,7 +67,7 @@ CREATE TABLE ledger_meta (
 INSERT INTO ledger_meta (epoch) VALUES (gen_random_uuid()::text);
 
 CREATE TABLE relay (
-    only boolean PRIMARY KEY DEFAULT true CHECK (only),
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
     epoch varchar(36) NOT NULL,
     position bigint NOT NULL,
     keys bigint NOT NULL,

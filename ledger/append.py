@@ -1,0 +1,144 @@
+"""Append to the ledger, many at once: the one appender of a process serves commands, reactions, the clock and imports.
+
+Whatever waits when a transaction begins goes into it together. Each item still stands alone: a repeated request gets
+its first answer, a conflict fails by itself, the rest are recorded.
+"""
+
+import asyncio
+import logging
+from uuid import uuid4
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from xiapai_contracts.event import Codec
+
+from ledger import group
+from ledger.claims import ClaimTaken
+from ledger.entry import Append, Item, KeyReused, Receipt, Request, Unavailable, VersionConflict
+
+__all__ = [
+    "Append",
+    "Appender",
+    "ClaimTaken",
+    "KeyReused",
+    "Receipt",
+    "Request",
+    "Unavailable",
+    "VersionConflict",
+    "lost",
+]
+
+log = logging.getLogger(__name__)
+
+GROUP_LIMIT = 512
+"""Items in one transaction at most: bounds the memory of a group and the time that a reader's lock waits."""
+
+PATIENCE_SECONDS = 30.0
+
+
+class Appender:
+    """Group commit into one ledger. Start it with ``async with``; one per process and ledger."""
+
+    def __init__(self, engine: AsyncEngine, codec: Codec, *, patience: float = PATIENCE_SECONDS) -> None:
+        self._engine, self._codec, self._patience = engine, codec, patience
+        self._waiting: asyncio.Queue[Item] = asyncio.Queue()
+        self._task: asyncio.Task[None] | None = None
+        self._connection: AsyncConnection | None = None
+
+    async def __aenter__(self) -> "Appender":
+        self._task = asyncio.create_task(self._run(), name="appender")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._task is not None
+        await self._waiting.join()
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        await self._disconnect()
+
+    async def append(self, append: Append) -> Receipt:
+        """Record it durably.
+
+        Raises:
+            VersionConflict: a stream that was read has moved on.
+            ClaimTaken: another stream holds a claim.
+            KeyReused: the request's key was used with another body.
+            Unavailable: the database stayed away.
+        """
+        assert self._task is not None and not self._task.done(), "the appender is not running"
+        encoded = [
+            (stream, event.event_name, event.event_version, self._codec.encode(event), uuid4())
+            for stream, event in append.events
+        ]
+        item = Item(append, encoded, asyncio.get_running_loop().create_future())
+        self._waiting.put_nowait(item)
+        return await item.done
+
+    async def _run(self) -> None:
+        while True:
+            items = [await self._waiting.get()]
+            while len(items) < GROUP_LIMIT and not self._waiting.empty():
+                items.append(self._waiting.get_nowait())
+            try:
+                await self._settle(items)
+            except BaseException as error:
+                for item in items:
+                    if not item.done.done():
+                        item.done.set_exception(error if isinstance(error, Exception) else Unavailable("stopping"))
+                if not isinstance(error, Exception):
+                    raise
+            finally:
+                for _ in items:
+                    self._waiting.task_done()
+
+    async def _settle(self, items: list[Item]) -> None:
+        """Bring the group to a known end. A connection that breaks during COMMIT leaves the outcome unknown, so every
+        further attempt first looks up what the one before it may have recorded."""
+        loop = asyncio.get_running_loop()
+        deadline, pause, again = loop.time() + self._patience, 0.05, False
+        while True:
+            try:
+                if self._connection is None:
+                    self._connection = await self._engine.connect()
+                results = await group.commit(self._connection, items, again=again)
+                break
+            except (DBAPIError, OSError, TimeoutError) as error:
+                await self._disconnect()
+                if isinstance(error, DBAPIError) and not lost(error):
+                    raise
+                again = True
+                if loop.time() + pause > deadline:
+                    raise Unavailable("the database cannot be reached; the same request may be sent again") from error
+                log.warning("the ledger's database is away, trying again: %s", type(error).__name__)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 2.0)
+        for item, result in zip(items, results, strict=True):
+            if item.done.done():
+                continue
+            if isinstance(result, Exception):
+                item.done.set_exception(result)
+            else:
+                item.done.set_result(result)
+
+    async def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                await connection.invalidate()
+                await connection.close()
+            except (DBAPIError, OSError):
+                pass
+
+
+_TRANSIENT = ("08", "40", "53", "57", "58")
+
+
+def lost(error: DBAPIError) -> bool:
+    """Whether the database was away, restarting, out of resources or in a deadlock, as its SQLSTATE's class says,
+    rather than refusing what was asked."""
+    if error.connection_invalidated:
+        return True
+    state = getattr(error.orig, "sqlstate", None) or getattr(getattr(error.orig, "__cause__", None), "sqlstate", None)
+    if state is None:
+        return "ConnectionDoesNotExist" in repr(error.orig) or "InterfaceError" in repr(error.orig)
+    return str(state)[:2] in _TRANSIENT

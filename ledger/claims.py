@@ -1,0 +1,144 @@
+"""A claim holds what only one stream may hold: an identity number for ever, a person for a span of days.
+
+A rule across streams cannot be kept by the version of any one of them; so it is a row, written in the same transaction
+as the events, and an exclusion constraint stands behind it.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from sqlalchemy import or_, select, text, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ledger.schema import claims
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """``stream`` claims ``key`` among all claims of ``kind``, from ``first`` to ``last`` (both included; None: without
+    end). Two claims of other streams on one key may overlap only where both are ``shared``. Never put anything
+    personal into a key: use a keyed HMAC."""
+
+    kind: str
+    key: str
+    stream: str
+    first: date | None = None
+    last: date | None = None
+    shared: bool = False
+
+    def overlaps(self, other: "Claim") -> bool:
+        """Whether the two cannot stand together."""
+        return (
+            self.stream != other.stream
+            and (self.kind, self.key) == (other.kind, other.key)
+            and not (self.shared and other.shared)
+            and (self.last is None or other.first is None or other.first <= self.last)
+            and (other.last is None or self.first is None or self.first <= other.last)
+        )
+
+
+class ClaimTaken(Exception):
+    """Another stream holds what was claimed."""
+
+    def __init__(self, kind: str, key: str, holder: str) -> None:
+        super().__init__(f"{kind} is held by {holder}")
+        self.kind, self.key, self.holder = kind, key, holder
+
+
+class Held:
+    """The claims that matter to one group of appends: those in the table, changed as the group goes along."""
+
+    def __init__(self, standing: Iterable[Claim]) -> None:
+        self._by_key: dict[tuple[str, str], set[Claim]] = {}
+        self._by_stream: dict[tuple[str, str], set[Claim]] = {}
+        for claim in standing:
+            self._hold(claim)
+        self.dropped: set[tuple[str, str]] = set()
+        self.taken: dict[tuple[str, str], list[Claim]] = {}
+
+    def _hold(self, claim: Claim) -> None:
+        self._by_key.setdefault((claim.kind, claim.key), set()).add(claim)
+        self._by_stream.setdefault((claim.kind, claim.stream), set()).add(claim)
+
+    def refuse(self, wanted: Iterable[Claim]) -> ClaimTaken | None:
+        """What stands against ``wanted``, or None."""
+        for claim in wanted:
+            for other in self._by_key.get((claim.kind, claim.key), ()):
+                if claim.overlaps(other):
+                    return ClaimTaken(claim.kind, claim.key, other.stream)
+        return None
+
+    def replace(self, wanted: Iterable[Claim], release: Iterable[tuple[str, str]]) -> None:
+        """Let each stream hold ``wanted`` in place of all that it held of those kinds, and nothing of ``release``."""
+        wanted = list(wanted)
+        for kind_and_stream in {*((c.kind, c.stream) for c in wanted), *release}:
+            for old in self._by_stream.pop(kind_and_stream, set()):
+                self._by_key[old.kind, old.key].discard(old)
+            self.dropped.add(kind_and_stream)
+            self.taken[kind_and_stream] = [c for c in wanted if (c.kind, c.stream) == kind_and_stream]
+        for claim in wanted:
+            self._hold(claim)
+
+
+async def load(connection: AsyncConnection, wanted: list[Claim]) -> list[Claim]:
+    """The standing claims that ``wanted`` could meet or replace."""
+    found = await connection.execute(
+        select(
+            claims.c.kind,
+            claims.c.key,
+            claims.c.stream,
+            text("lower(during)"),
+            text("upper(during)"),
+            text("NOT upper_inf(slot)"),
+        ).where(
+            or_(
+                tuple_(claims.c.kind, claims.c.key).in_({(c.kind, c.key) for c in wanted}),
+                claims.c.stream.in_({c.stream for c in wanted}),
+            )
+        )
+    )
+    return [
+        Claim(kind, key, stream, first, None if after is None else after - timedelta(days=1), shared)
+        for kind, key, stream, first, after, shared in found
+    ]
+
+
+_DROP = text(
+    "DELETE FROM claims USING unnest(CAST(:kinds AS text[]), CAST(:streams AS text[])) AS gone(kind, stream)"
+    " WHERE claims.kind = gone.kind AND claims.stream = gone.stream"
+)
+_TAKE = text(
+    "INSERT INTO claims SELECT kind, key, stream, daterange(first, last, '[]'), int8range(slot, slot + 1)"
+    " FROM unnest(CAST(:kinds AS text[]), CAST(:keys AS text[]), CAST(:streams AS text[]), CAST(:firsts AS date[]),"
+    " CAST(:lasts AS date[]), CAST(:slots AS bigint[])) AS t(kind, key, stream, first, last, slot)"
+)
+
+
+def _slot(claim: Claim) -> int | None:
+    """Shared claims stand on a point of their own, all others on the whole line, so that one constraint keeps both
+    rules. Two streams on one point would wrongly exclude each other: with 62 bits that does not happen."""
+    if not claim.shared:
+        return None
+    return int.from_bytes(hashlib.sha256(claim.stream.encode()).digest()[:8], "big") >> 2
+
+
+async def store(connection: AsyncConnection, held: Held) -> None:
+    """Write what the group changed."""
+    if held.dropped:
+        kinds, streams = zip(*sorted(held.dropped), strict=True)
+        await connection.execute(_DROP, {"kinds": list(kinds), "streams": list(streams)})
+    taken = [claim for claims in held.taken.values() for claim in claims]
+    if taken:
+        await connection.execute(
+            _TAKE,
+            {
+                "kinds": [c.kind for c in taken],
+                "keys": [c.key for c in taken],
+                "streams": [c.stream for c in taken],
+                "firsts": [c.first for c in taken],
+                "lasts": [c.last for c in taken],
+                "slots": [_slot(c) for c in taken],
+            },
+        )

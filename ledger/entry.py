@@ -1,0 +1,80 @@
+"""What is appended, and what becomes of it."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from ledger.claims import Claim
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Who asked, by which key, for what: ``digest`` is a keyed hash of the body (never a plain one: bodies are
+    personal)."""
+
+    principal: str
+    key: str
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Append:
+    """What one command records, whole or not at all.
+
+    ``events`` are pairs of stream and event. ``expected`` holds the version of every stream that was read to decide
+    (0: it had no events). ``claims`` replace what their streams held of those kinds; ``release`` gives up kinds of
+    claims by pairs of kind and stream. ``keys`` sets the wrapped key of a stream, or destroys it (None). ``answer`` is
+    kept with the request and given again when it is repeated.
+    """
+
+    by: str
+    at: datetime
+    events: Sequence[tuple[str, Any]] = ()
+    expected: Mapping[str, int] = field(default_factory=dict)
+    request: Request | None = None
+    answer: bytes = b""
+    cause: str = ""
+    claims: Sequence[Claim] = ()
+    release: Sequence[tuple[str, str]] = ()
+    keys: Mapping[str, bytes | None] = field(default_factory=dict)
+    trace: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of an append: the position of its last event (where nothing was recorded, the ledger's head then),
+    the answer, the versions that its streams have now, and whether this only repeats an earlier answer."""
+
+    position: int
+    answer: bytes
+    versions: Mapping[str, int]
+    repeated: bool = False
+
+
+class VersionConflict(Exception):
+    """A stream moved on since it was read: read again and decide again."""
+
+    def __init__(self, stream: str, expected: int, actual: int) -> None:
+        super().__init__(f"{stream} is at {actual}, not {expected}")
+        self.stream, self.expected, self.actual = stream, expected, actual
+
+
+class KeyReused(Exception):
+    """The same idempotency key came with another body."""
+
+
+class Unavailable(Exception):
+    """The database could not be reached for so long that the caller must be told; nothing is known to be recorded,
+    and repeating the request with the same key is safe."""
+
+
+@dataclass(eq=False, slots=True)
+class Item:
+    """An append on its way: its encoded events with the ids that they keep over every attempt."""
+
+    append: Append
+    encoded: list[tuple[str, str, int, bytes, UUID]]
+    done: asyncio.Future[Receipt]

@@ -1,0 +1,69 @@
+"""The database goes away while commands are recorded: each client is told the truth, nothing is doubled."""
+
+import asyncio
+
+from sqlalchemy import Connection, event, text
+
+from ledger.append import Append, Appender, Receipt, Request
+from ledger.database import connect
+from ledger.migrate import migrate
+from ledger.reader import head
+from tests.infra.servers import Infra
+from tests.ledger.conftest import AT, CODEC, Made
+
+
+async def test_a_connection_cut_during_commit_doubles_nothing(database: str) -> None:
+    """The server ends the session after the commit took effect, before the client hears of it: the worst moment."""
+    engine = connect(database)
+    await migrate(engine)
+    commits = cut = 0
+
+    @event.listens_for(engine.sync_engine, "commit")
+    def _cut(connection: Connection) -> None:
+        nonlocal commits, cut
+        commits += 1
+        if commits % 2:
+            cut += 1
+            connection.connection.dbapi_connection.commit()  # type: ignore[union-attr]
+            raise ConnectionResetError("cut after COMMIT")
+
+    async with Appender(engine, CODEC) as appender:
+        receipts: list[Receipt] = []
+        for n in range(20):
+            request = Request("u", f"k{n}", b"d") if n % 2 else None
+            receipts.append(
+                await appender.append(
+                    Append(by="u", at=AT, events=[(f"t-{n}", Made(thing="t"))], expected={f"t-{n}": 0}, request=request)
+                )
+            )
+    assert cut == 20
+    async with engine.connect() as connection:
+        assert await head(connection) == 20
+        streams = (await connection.execute(text("SELECT position, stream FROM ledger ORDER BY position"))).all()
+    assert [tuple(row) for row in streams] == [(receipt.position, f"t-{n}") for n, receipt in enumerate(receipts)]
+    await engine.dispose()
+
+
+async def test_commands_survive_an_immediate_restart_of_the_database(infra: Infra) -> None:
+    with infra.own_postgres() as server:
+        engine = connect(server.dsn)
+        await migrate(engine)
+        async with Appender(engine, CODEC) as appender:
+
+            async def write(n: int) -> Receipt:
+                await asyncio.sleep(n * 0.005)
+                return await appender.append(
+                    Append(by="u", at=AT, events=[(f"t-{n}", Made(thing="t"))], request=Request("u", f"k{n}", b"d"))
+                )
+
+            writing = [asyncio.create_task(write(n)) for n in range(200)]
+            await asyncio.sleep(0.3)
+            await asyncio.to_thread(server.restart_immediate)
+            receipts = await asyncio.gather(*writing)
+        async with engine.connect() as connection:
+            assert await head(connection) == 200
+            rows = (await connection.execute(text("SELECT position, stream FROM ledger"))).all()
+        assert {(row.stream, row.position) for row in rows} == {
+            (f"t-{n}", receipt.position) for n, receipt in enumerate(receipts)
+        }
+        await engine.dispose()
