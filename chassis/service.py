@@ -1,0 +1,64 @@
+"""What a service brings to the processes that host it, and what they hand to it."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter
+from sqlalchemy.ext.asyncio import AsyncEngine
+from xiapai_contracts.event import Codec
+from xiapai_contracts.topic import Topic
+
+from chassis.catalogue import Texts
+from chassis.clock import Clock
+from chassis.settings import Settings
+from ledger.command import Desk
+from ledger.deliver import Handler
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a process hands to a service: its own database, where its commands are decided, and the time.
+
+    ``codec`` reads and writes every public event.
+    """
+
+    settings: Settings
+    engine: AsyncEngine
+    desk: Desk
+    clock: Clock
+    codec: Codec
+
+
+Background = Callable[[], Awaitable[None]]
+"""Work of a worker beside its handlers (imports, deliveries): runs until it is cancelled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a service's worker does: handlers of others' events, and background work by name."""
+
+    handlers: Sequence[Handler] = ()
+    background: Mapping[str, Background] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One service, as its composition root describes it.
+
+    ``router`` answers below ``/api/<name>`` (``query`` for the projection); it finds what ``open_api`` gave at
+    ``request.app.state.<name>``. ``topics`` are those it writes. ``migrations`` are Alembic folders beside the
+    ledger's own, each with its version table. ``texts`` are its sentences, ``conflicts`` the refusals that are 409.
+    """
+
+    name: str
+    router: APIRouter
+    open_api: Callable[[Tools], AbstractAsyncContextManager[Any]]
+    open_work: Callable[[Tools], AbstractAsyncContextManager[Work]]
+    topics: tuple[Topic, ...] = ()
+    texts: Texts = field(default_factory=dict)
+    conflicts: frozenset[str] = frozenset()
+    migrations: tuple[tuple[Path, str], ...] = ()
+    larger_bodies: Mapping[str, int] = field(default_factory=dict)
