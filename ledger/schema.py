@@ -77,7 +77,7 @@ published = Table(
     Column("one", Boolean, primary_key=True),
     Column("epoch", String(36), nullable=False),
     Column("position", BigInteger, nullable=False),
-    Column("keys", BigInteger, nullable=False),
+    Column("key_changes", BigInteger, nullable=False),
     Column("partitions", JSONB, nullable=False),
     Column("at", moment, nullable=False),
 )
@@ -99,9 +99,10 @@ watermarks = Table(
     Column("partition", Integer, primary_key=True),
     Column("epoch", String(36), nullable=False),
     Column("position", BigInteger, nullable=False),
+    Column("reached", BigInteger, nullable=False),
     Column("hash", LargeBinary, nullable=False),
     Column("offset", BigInteger, nullable=False),
-    Column("reached", BigInteger, nullable=False),
+    Column("next", BigInteger, nullable=False),
     Column("reached_at", moment, nullable=True),
 )
 
@@ -114,6 +115,7 @@ dead_letters = Table(
     Column("partition", Integer, nullable=False),
     Column("offset", BigInteger, nullable=False),
     Column("stream", Text, nullable=True),
+    Column("epoch", String(36), nullable=True),
     Column("position", BigInteger, nullable=True),
     Column("key", LargeBinary, nullable=True),
     Column("value", LargeBinary, nullable=True),

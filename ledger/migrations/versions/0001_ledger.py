@@ -70,7 +70,7 @@ CREATE TABLE relay (
     one boolean PRIMARY KEY DEFAULT true CHECK (one),
     epoch varchar(36) NOT NULL,
     position bigint NOT NULL,
-    keys bigint NOT NULL,
+    key_changes bigint NOT NULL,
     partitions jsonb NOT NULL,
     at timestamptz NOT NULL
 );
@@ -88,9 +88,10 @@ CREATE TABLE watermarks (
     partition integer NOT NULL,
     epoch varchar(36) NOT NULL,
     position bigint NOT NULL,
+    reached bigint NOT NULL,
     hash bytea NOT NULL,
     "offset" bigint NOT NULL,
-    reached bigint NOT NULL,
+    next bigint NOT NULL,
     reached_at timestamptz,
     PRIMARY KEY (handler, topic, partition)
 );
@@ -102,6 +103,7 @@ CREATE TABLE dead_letters (
     partition integer NOT NULL,
     "offset" bigint NOT NULL,
     stream text,
+    epoch varchar(36),
     position bigint,
     key bytea,
     value bytea,
@@ -112,7 +114,8 @@ CREATE TABLE dead_letters (
 
 CREATE INDEX dead_letters_stream ON dead_letters (handler, stream, position);
 
-CREATE UNIQUE INDEX dead_letters_once ON dead_letters (handler, topic, partition, position) WHERE position IS NOT NULL;
+CREATE UNIQUE INDEX dead_letters_once ON dead_letters (handler, topic, partition, epoch, position)
+    WHERE position IS NOT NULL;
 """
 
 

@@ -1,0 +1,142 @@
+"""Where Kafka is and how to speak to it; the topics, made explicitly and never changed."""
+
+import ssl
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.partitioner import murmur2
+from xiapai_contracts.topic import Topic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KafkaSettings:
+    """How to reach a broker, and what it can do.
+
+    ``bootstrap`` is ``host:port,host:port``. ``prefix`` stands before the name of every topic and consumer group.
+    ``idempotent`` and ``single_record_batches`` follow what the broker can: the embedded one has no idempotent
+    producer and counts offsets wrongly after batches of several records. ``replication`` -1 leaves the factor to the
+    broker. ``session_timeout_seconds`` is how long a silent reader keeps its partitions.
+    """
+
+    bootstrap: str
+    prefix: str = ""
+    idempotent: bool = True
+    single_record_batches: bool = False
+    replication: int = -1
+    session_timeout_seconds: float = 10.0
+    security_protocol: str = "PLAINTEXT"
+    sasl_mechanism: str = "SCRAM-SHA-512"
+    sasl_username: str = ""
+    sasl_password: str = field(default="", repr=False)
+    ca_file: str = ""
+
+    def connection(self) -> dict[str, Any]:
+        """What every client of aiokafka needs."""
+        options: dict[str, Any] = {
+            "bootstrap_servers": self.bootstrap,
+            "security_protocol": self.security_protocol,
+            # Deleted, recreated and grown topics are noticed after this long.
+            "metadata_max_age_ms": 10_000,
+        }
+        if "SSL" in self.security_protocol:
+            options["ssl_context"] = ssl.create_default_context(cafile=self.ca_file or None)
+        if "SASL" in self.security_protocol:
+            options |= {
+                "sasl_mechanism": self.sasl_mechanism,
+                "sasl_plain_username": self.sasl_username,
+                "sasl_plain_password": self.sasl_password,
+            }
+        return options
+
+
+class TopicMismatch(RuntimeError):
+    """A topic exists, but is not what its declaration says; the message says which and how."""
+
+
+def topic_name(settings: KafkaSettings, topic: Topic) -> str:
+    """The topic's name at the broker."""
+    return settings.prefix + topic.name
+
+
+@lru_cache(maxsize=65536)
+def partition_of(stream: str, partitions: int) -> int:
+    """Where Kafka's default partitioner puts the key ``stream``."""
+    return int((murmur2(stream.encode()) & 0x7FFFFFFF) % partitions)
+
+
+class Admin:
+    """A connection for looking at topics and making them; use with ``async with``."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
+        self._client = AIOKafkaAdminClient(**settings.connection(), request_timeout_ms=15_000)
+
+    async def __aenter__(self) -> "Admin":
+        try:
+            await self._client.start()
+        except BaseException:
+            await self._client.close()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._client.close()
+
+    async def partitions(self) -> dict[str, int]:
+        """The number of partitions of every topic there is.
+
+        All topics are asked for, since asking for one by name makes it where the broker creates topics by itself.
+        """
+        return {found["topic"]: len(found["partitions"]) for found in await self._client.describe_topics(None)}
+
+    async def create(self, topics: Iterable[Topic]) -> None:
+        """Make these topics; one that another process has just made is left."""
+        made = await self._client.create_topics([self._new(topic) for topic in topics])
+        for name, code, *_ in made.topic_errors:
+            error = for_code(code)
+            if code and error is not TopicAlreadyExistsError:
+                raise error(f"topic {name} cannot be made")
+
+    def _new(self, topic: Topic) -> NewTopic:
+        kept = "-1" if topic.retention_hours is None else str(topic.retention_hours * 3_600_000)
+        return NewTopic(
+            topic_name(self._settings, topic),
+            topic.partitions,
+            self._settings.replication,
+            topic_configs={"cleanup.policy": "compact" if topic.compacted else "delete", "retention.ms": kept},
+        )
+
+
+async def ensure_topics(settings: KafkaSettings, topics: Iterable[Topic]) -> list[str]:
+    """Make the topics that are missing; the names of those made.
+
+    Raises:
+        TopicMismatch: one exists with another number of partitions, on which the order of its streams hangs.
+        KafkaError: the broker cannot be reached, or refuses.
+    """
+    async with Admin(settings) as admin:
+        there = await admin.partitions()
+        missing = []
+        for topic in topics:
+            name = topic_name(settings, topic)
+            if name not in there:
+                missing.append(topic)
+            elif there[name] != topic.partitions:
+                raise TopicMismatch(
+                    f"topic {name} has {there[name]} partitions and needs {topic.partitions}: "
+                    "move it away, or let the broker create no topics by itself"
+                )
+        if missing:
+            await admin.create(missing)
+        return [topic_name(settings, topic) for topic in missing]
+
+
+def describe(error: BaseException) -> str:
+    """A failure in a few words for a log, without the values that a driver may have put into its message."""
+    if isinstance(error, KafkaError):
+        return f"{type(error).__name__}: {error}"[:200]
+    return type(error).__name__

@@ -1,0 +1,295 @@
+"""The loop of the leader: read, build, send, remember; markers; and what to do when something breaks."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from time import monotonic
+from typing import Any
+
+from aiokafka.errors import KafkaError
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
+from xiapai_contracts.record import KEY_CHANGED, MARKER, Meta, to_headers
+from xiapai_contracts.topic import Topic
+
+from ledger import reader
+from ledger.kafka import KafkaSettings, TopicMismatch, describe, ensure_topics, partition_of
+from ledger.recorded import Recorded
+from ledger.relay.checkpoint import Checkpoint, Moved, Partition, Reached, load, look, store, taken_back
+from ledger.relay.leadership import POLL_SECONDS, Leadership, LeadershipLost, first_to_end
+from ledger.relay.publisher import Publisher, Queue
+from ledger.relay.witness import LogLost, Witness
+from ledger.schema import keyring
+from ledger.trouble import is_trouble
+
+log = logging.getLogger(__name__)
+
+PORTION = 2000
+CHECKPOINT_SECONDS = 0.05
+MARKER_SECONDS = 1.0
+LOOK_SECONDS = 5.0
+READ_BACK_EVERY = 6
+PAUSE_SECONDS = (0.2, 5.0)
+
+Wave = dict[Partition, Queue]
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """What was read from the ledger at once, and the changes of keys that were there by then."""
+
+    events: list[Recorded]
+    keys: Sequence[Any]
+
+
+class Relay:
+    """Publishes one ledger to the ``topics`` of ``service``; run it in as many processes as you like, one leads.
+
+    Of the topics, those with events get those events; one without, not compacted, gets a marker every second; a
+    compacted one gets the changes of the keyring (unless ``keys`` is off). ``lag`` counts events not yet acknowledged,
+    ``last_progress`` is a monotonic time in seconds, ``trouble`` says in a few words what stands in the way.
+    """
+
+    def __init__(
+        self, engine: AsyncEngine, kafka: KafkaSettings, service: str, topics: tuple[Topic, ...], *, keys: bool = True
+    ) -> None:
+        self._engine, self._kafka, self._service, self._topics = engine, kafka, service, topics
+        self._topic_of = {event.event_name: topic for topic in topics for event in topic.events}
+        self._heads = [topic for topic in topics if not topic.events and not topic.compacted]
+        self._keyring = next((topic for topic in topics if topic.compacted and keys), None)
+        self._stored = Checkpoint("")
+        self.is_leader = False
+        self.lag = 0
+        self.last_progress = monotonic()
+        self.trouble = ""
+
+    async def run(self) -> None:
+        """Wait until leading, then publish, for ever; a failure that is neither the broker's nor the database's ends
+        it."""
+        pause = PAUSE_SECONDS[0]
+        while True:
+            began = monotonic()
+            try:
+                async with Leadership(self._engine, self._progress) as leadership:
+                    log.info("%s: this relay leads", self._service)
+                    self.is_leader = True
+                    await self._lead(leadership)
+            except Exception as error:
+                if not (isinstance(error, LeadershipLost) or is_trouble(error)):
+                    raise
+                self.trouble = f"database: {describe(error)}"
+                log.warning("%s: the relay stopped publishing, the database is away: %s", self._service, self.trouble)
+            finally:
+                self.is_leader = False
+            pause = PAUSE_SECONDS[0] if monotonic() - began > 10 else min(pause * 2, PAUSE_SECONDS[1])
+            await asyncio.sleep(pause)
+
+    async def _lead(self, leadership: Leadership) -> None:
+        pause = PAUSE_SECONDS[0]
+        while True:
+            began = monotonic()
+            try:
+                self._stored = await leadership.ask(load)
+                await first_to_end(self._beat(leadership), self._session(leadership))
+            except Moved:
+                log.info("%s: the checkpoint was set anew, publishing from there", self._service)
+                continue
+            except LogLost as lost:
+                log.warning("%s: the broker has lost its log (%s): publishing everything again", self._service, lost)
+                await self._store(leadership, taken_back(self._stored))
+                continue
+            except (KafkaError, TopicMismatch, OSError, TimeoutError) as error:
+                if isinstance(error, OSError) and not isinstance(error, (ConnectionError, TimeoutError)):
+                    raise
+                self.trouble = f"broker: {error if isinstance(error, TopicMismatch) else describe(error)}"
+                log.warning("%s: publishing is broken off: %s", self._service, self.trouble)
+            pause = PAUSE_SECONDS[0] if monotonic() - began > 10 else min(pause * 2, PAUSE_SECONDS[1])
+            await asyncio.sleep(pause)
+
+    async def _beat(self, leadership: Leadership) -> None:
+        while True:
+            known = self._stored
+            head = await leadership.ask(partial(look, known=known))
+            self.lag = max(0, head - known.position)
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _session(self, leadership: Leadership) -> None:
+        witness = Witness(self._engine, self._kafka, self._topics)
+        await witness.look(self._stored, read=True)
+        made = await ensure_topics(self._kafka, self._topics)
+        if made:
+            log.info("%s: made the topics %s", self._service, ", ".join(made))
+        async with Publisher(self._kafka) as publisher:
+            await first_to_end(self._publish(leadership, publisher), self._watch(witness))
+
+    async def _watch(self, witness: Witness) -> None:
+        looks = 0
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            looks += 1
+            await witness.look(self._stored, read=looks % READ_BACK_EVERY == 0)
+
+    def _progress(self) -> None:
+        self.last_progress = monotonic()
+
+    async def _publish(self, leadership: Leadership, publisher: Publisher) -> None:
+        current = self._stored
+        tails = {partition: reached.position for partition, reached in current.partitions.items()}
+        after, keys = current.position, current.keys
+        stored_at = marked_at = beat_at = float("-inf")
+        unmarked = True
+        shipping: asyncio.Task[Checkpoint] | None = None
+        async with reader.Bell(self._engine, POLL_SECONDS) as bell:
+            ringing = asyncio.ensure_future(bell.wait())
+            try:
+                while True:
+                    # Reading and building go on while the wave before is on its way.
+                    portion = await self._read(after, keys)
+                    waves = self._build(publisher, current.epoch, tails, portion)
+                    if shipping is not None:
+                        current = await shipping
+                        shipping = None
+                        unmarked = True
+                    now = monotonic()
+                    idle = not portion.events and not portion.keys
+                    if current != self._stored and (idle or now - stored_at >= CHECKPOINT_SECONDS):
+                        await self._store(leadership, current)
+                        stored_at = now
+                    # A marker promises what the checkpoint says, so it may only follow it.
+                    if current == self._stored:
+                        if unmarked and now - marked_at >= MARKER_SECONDS:
+                            current = await self._mark(publisher, current, heads=True)
+                            await self._store(leadership, current)
+                            unmarked, marked_at, beat_at = False, now, now
+                        elif self._heads and now - beat_at >= MARKER_SECONDS:
+                            await self._mark(publisher, current, heads=None)
+                            beat_at = now
+                    self.trouble = ""
+                    self._progress()
+                    if idle:
+                        wait = (marked_at if unmarked else beat_at) + MARKER_SECONDS - monotonic()
+                        await asyncio.wait({ringing}, timeout=max(0.0, min(wait, POLL_SECONDS)))
+                    else:
+                        shipping = asyncio.ensure_future(self._ship(publisher, current, portion, waves))
+                        after = portion.events[-1].position if portion.events else after
+                        keys = portion.keys[-1].change if portion.keys else keys
+                    if ringing.done():
+                        ringing.result()
+                        ringing = asyncio.ensure_future(bell.wait())
+            finally:
+                for task in (ringing, shipping):
+                    if task is not None:
+                        task.cancel()
+                        await asyncio.gather(task, return_exceptions=True)
+
+    async def _store(self, leadership: Leadership, current: Checkpoint) -> None:
+        before = self._stored
+        await leadership.ask(lambda connection: store(connection, current, before))
+        self._stored = current
+
+    async def _read(self, after: int, keys: int) -> Portion:
+        async with self._engine.connect() as connection:
+            events = await reader.read(connection, after, PORTION)
+            if self._keyring is None:
+                return Portion(events, [])
+            # Read after the events, sent before them: a key is there when the first event that needs it is.
+            changes = await connection.execute(
+                select(keyring.c.stream, keyring.c.wrapped, keyring.c.change)
+                .where(keyring.c.change > keys)
+                .order_by(keyring.c.change)
+                .limit(PORTION)
+            )
+            return Portion(events, changes.all())
+
+    def _build(
+        self, publisher: Publisher, epoch: str, tails: dict[Partition, int], portion: Portion
+    ) -> tuple[Wave, Wave]:
+        now, keys, wave = datetime.now(UTC), Wave(), Wave()
+        for row in portion.keys:
+            assert self._keyring is not None
+            partition = (self._keyring.name, partition_of(row.stream, self._keyring.partitions))
+            queue = keys.setdefault(partition, Queue())
+            meta = Meta(
+                source=self._service,
+                type=KEY_CHANGED,
+                epoch=epoch,
+                position=row.change,
+                previous=0,
+                published=now,
+                id=f"{epoch}/key/{row.change}",
+                stream=row.stream,
+            )
+            publisher.add(queue, row.stream.encode(), row.wrapped, to_headers(meta))
+            queue.at = row.change
+        for recorded in portion.events:
+            topic = self._topic_of.get(recorded.name)
+            if topic is None:
+                continue
+            partition = (topic.name, partition_of(recorded.stream, topic.partitions))
+            queue = wave.setdefault(partition, Queue())
+            meta = self._meta(recorded, epoch, tails.get(partition, 0), now)
+            publisher.add(queue, recorded.stream.encode(), recorded.data, to_headers(meta))
+            queue.at = queue.event = tails[partition] = recorded.position
+        return keys, wave
+
+    def _meta(self, recorded: Recorded, epoch: str, previous: int, now: datetime) -> Meta:
+        return Meta(
+            source=self._service,
+            type=recorded.name,
+            epoch=epoch,
+            position=recorded.position,
+            previous=previous,
+            published=now,
+            id=str(recorded.id),
+            stream=recorded.stream,
+            version=recorded.version,
+            schema=recorded.schema,
+            by=recorded.by,
+            cause=recorded.cause,
+            at=recorded.at,
+            recorded_at=recorded.recorded_at,
+            stream_hash=recorded.stream_hash,
+            hash=recorded.hash,
+            traceparent=recorded.trace,
+        )
+
+    async def _ship(
+        self, publisher: Publisher, current: Checkpoint, portion: Portion, waves: tuple[Wave, Wave]
+    ) -> Checkpoint:
+        partitions = dict(current.partitions)
+        for wave in waves:
+            for partition, offset in (await publisher.send(wave)).items():
+                queue = wave[partition]
+                partitions[partition] = Reached(queue.event or current.of(partition).position, offset, queue.at)
+        if portion.events:
+            current = replace(current, position=portion.events[-1].position, hash=portion.events[-1].hash)
+        if portion.keys:
+            current = replace(current, keys=portion.keys[-1].change)
+        return replace(current, partitions=partitions)
+
+    async def _mark(self, publisher: Publisher, current: Checkpoint, heads: bool | None) -> Checkpoint:
+        """Markers to every partition, or (``heads`` None) to the topics without events alone."""
+        topics = self._heads if heads is None else [topic for topic in self._topics if not topic.compacted]
+        now, wave = datetime.now(UTC), Wave()
+        for topic in topics:
+            for number in range(topic.partitions):
+                meta = Meta(
+                    source=self._service,
+                    type=MARKER,
+                    epoch=current.epoch,
+                    position=current.position,
+                    previous=current.of((topic.name, number)).position,
+                    published=now,
+                    hash=current.hash,
+                )
+                queue = wave.setdefault((topic.name, number), Queue(at=current.position))
+                publisher.add(queue, None, None, to_headers(meta))
+        partitions = dict(current.partitions)
+        evented = {topic.name for topic in self._topics if topic.events}
+        for partition, offset in (await publisher.send(wave)).items():
+            if partition[0] in evented:
+                partitions[partition] = Reached(current.of(partition).position, offset, current.position)
+        return replace(current, partitions=partitions)

@@ -1,0 +1,33 @@
+"""Which failures are the database's or the network's, so that trying again is right, and blaming the event wrong."""
+
+from socket import gaierror
+
+from sqlalchemy.exc import DBAPIError, InvalidRequestError, PendingRollbackError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+# By class: connection, transaction rolled back (deadlock, serialization), no resources (disk, connections), shut down
+# or cancelled, system error; and a lock not to be had.
+_CLASSES = ("08", "40", "53", "57", "58")
+_CODES = ("55P03", "25P03")
+_DRIVER = ("ConnectionDoesNotExist", "InterfaceError", "connection is closed", "connection was closed")
+
+
+def is_trouble(error: BaseException | None) -> bool:
+    """Whether a failure says nothing about what was asked, only that the database or the network was away."""
+    while error is not None:
+        if isinstance(error, (ConnectionError, TimeoutError, PoolTimeout, gaierror, PendingRollbackError)):
+            return True
+        if isinstance(error, DBAPIError):
+            if error.connection_invalidated:
+                return True
+            state = getattr(error.orig, "sqlstate", None)
+            if state is not None:
+                return str(state)[:2] in _CLASSES or state in _CODES
+            return any(word in repr(error.orig) for word in _DRIVER)
+        if type(error).__module__.startswith("asyncpg"):
+            state = getattr(error, "sqlstate", None)
+            return state is None or str(state)[:2] in _CLASSES or state in _CODES
+        if isinstance(error, InvalidRequestError) and "closed" in str(error):
+            return True
+        error = error.__cause__
+    return False
