@@ -49,12 +49,13 @@ class Service:
     """One service, as its composition root describes it.
 
     ``router`` answers below ``/api/<name>`` (``query`` for the projection); it finds what ``open_api`` gave at
-    ``request.app.state.<name>``. ``topics`` are those it writes. ``migrations`` are Alembic folders beside the
+    ``request.app.state.<name>``. ``codec`` reads and writes the events it handles, ``topics`` are those it writes. ``migrations`` are Alembic folders beside the
     ledger's own, each with its version table. ``texts`` are its sentences, ``conflicts`` the refusals that are 409.
     """
 
     name: str
     router: APIRouter
+    codec: Codec
     open_api: Callable[[Tools], AbstractAsyncContextManager[Any]]
     open_work: Callable[[Tools], AbstractAsyncContextManager[Work]]
     topics: tuple[Topic, ...] = ()

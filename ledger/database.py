@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from sqlalchemy import make_url
+from sqlalchemy import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 
-def connect(dsn: str, *, application: str = "xiapai", pool_size: int = 10, **options: Any) -> AsyncEngine:
+def connect(dsn: str | URL, *, application: str = "xiapai", pool_size: int = 10, **options: Any) -> AsyncEngine:
     """An engine over asyncpg for ``postgresql://user:password@host:port/database``. Opens nothing yet.
 
     The JIT is off: our statements are short, and compiling one costs more than it saves. Commits are synchronous
