@@ -68,7 +68,7 @@ def watch(up: subprocess.Popen[str], began: float) -> str:
 
 
 def ask(url: str, data: Path) -> list[dict[str, str]]:
-    command = [CHECKOUT / "xiapai", "token", "--role", "office", "--data", data]
+    command = [str(CHECKOUT / "xiapai"), "token", "--role", "office", "--data", str(data)]
     token = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
     request = urllib.request.Request(f"{url}/api/query/situation/2026H1", headers={"Authorization": f"Bearer {token}"})
     with urllib.request.urlopen(request, timeout=30) as answer:
