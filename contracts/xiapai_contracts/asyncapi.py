@@ -66,7 +66,7 @@ def document(topics: Iterable[Topic], versions: Mapping[str, tuple[int, ...]], r
 def _carried(topic: Topic, versions: Mapping[str, tuple[int, ...]]) -> list[str]:
     names = [event_type(event).event_name for event in topic.events]
     messages = [f"{name}.v{version}" for name in names for version in versions[name]]
-    return [*messages, *([KEY_CHANGED] if topic.compacted else []), MARKER]
+    return [*messages, KEY_CHANGED if topic.compacted else MARKER]
 
 
 def _channel(topic: Topic, versions: Mapping[str, tuple[int, ...]]) -> Node:

@@ -33,13 +33,16 @@ _ALWAYS: Node = {
 }
 
 _STREAMED: Node = {
-    "content-type": {"type": "string", "const": "application/json", "description": "内容类型"},
     "ce_subject": _text("流名, 与键相同. The stream, as in the key."),
     "ce_streamversion": _text("流内序号, 从 1 起. Counts the stream's events from 1.", pattern=_NUMBER),
     "ce_schemaversion": _text("事件版本. The version of the event's schema.", pattern=_NUMBER),
-    "ce_dataschema": _text("事件的 JSON Schema. The $id of the event's JSON Schema.", pattern="^urn:xiapai:"),
     "ce_by": {"type": "string", "description": "经办人代号. Who did it, by code; never a name."},
     "ce_streamhash": {"type": "string", "pattern": _HASH, "description": "流链哈希. Chains the stream (SHA-256, hex)."},
+}
+
+_TYPED: Node = {
+    "content-type": {"type": "string", "const": "application/json", "description": "内容类型"},
+    "ce_dataschema": _text("事件的 JSON Schema. The $id of the event's JSON Schema.", pattern="^urn:xiapai:"),
 }
 
 _SOMETIMES: Node = {
@@ -62,13 +65,13 @@ def _headers(about: str, kind: Node, properties: Node, required: tuple[str, ...]
 EVENT_HEADERS = _headers(
     "事件的消息头. The headers of an event.",
     {"pattern": "^[a-z][a-z0-9.-]*$", "description": "事件名. The event's name, as posting.arrived."},
-    {**_ALWAYS, **_STREAMED, **_SOMETIMES},
-    (*_ALWAYS, *_STREAMED),
+    {**_ALWAYS, **_TYPED, **_STREAMED, **_SOMETIMES},
+    (*_ALWAYS, *_TYPED, *_STREAMED),
 )
 KEY_HEADERS = _headers(
     "密钥记录的消息头. The headers of a person's wrapped key.",
     {"const": KEY_CHANGED},
-    {**_ALWAYS, **_STREAMED, **_SOMETIMES},
+    {"content-type": {"type": "string", "const": "text/plain"}, **_ALWAYS, **_STREAMED, **_SOMETIMES},
     (*_ALWAYS, *_STREAMED),
 )
 MARKER_HEADERS = _headers("进度标记的消息头. The headers of a marker.", {"const": MARKER}, _ALWAYS, tuple(_ALWAYS))

@@ -2,7 +2,7 @@
 
 The key is the stream; the value is the event's JSON exactly as the ledger holds it; the headers are below. A *marker*
 (``ce_type`` ``ledger.marker``, no key, no value) promises that the partition it stands in holds everything of its
-ledger up to its position.
+ledger up to its position. A compacted topic carries no markers, since Kafka refuses records without a key there.
 """
 
 import re
@@ -74,12 +74,17 @@ def to_headers(meta: Meta) -> Headers:
     ]
     if meta.type == MARKER:
         return headers
+    if meta.type == KEY_CHANGED:
+        headers.append(("content-type", b"text/plain"))
+    else:
+        headers += [
+            ("content-type", b"application/json"),
+            ("ce_dataschema", data_schema(meta.type, meta.schema).encode()),
+        ]
     headers += [
-        ("content-type", b"application/json"),
         ("ce_subject", meta.stream.encode()),
         ("ce_streamversion", b"%d" % meta.version),
         ("ce_schemaversion", b"%d" % meta.schema),
-        ("ce_dataschema", data_schema(meta.type, meta.schema).encode()),
         ("ce_by", meta.by.encode()),
         ("ce_streamhash", meta.stream_hash.hex().encode()),
     ]
