@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter
+from ledger.deliver import Handler
 from sqlalchemy.ext.asyncio import AsyncEngine
 from xiapai_contracts.event import Codec
 from xiapai_contracts.topic import Topic
@@ -15,7 +16,6 @@ from chassis.catalogue import Texts
 from chassis.clock import Clock
 from chassis.settings import Settings
 from ledger.command import Desk
-from ledger.deliver import Handler
 
 
 @dataclass(frozen=True, slots=True)

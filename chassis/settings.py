@@ -34,7 +34,7 @@ class Settings(BaseSettings):
     )
 
     environment: Literal["development", "production"] = Field(
-        "production", description="`development` allows the development issuer and keys made on the spot"
+        default="production", description="`development` allows the development issuer and keys made on the spot"
     )
     data: Annotated[_File, Field(description="data folder of the embedded start; keys made there have mode 0600")] = (
         None
@@ -54,14 +54,14 @@ class Settings(BaseSettings):
     database_assessment: Annotated[_Secret, Field(description="assessment's own database")] = None
     database_notify: Annotated[_Secret, Field(description="notify's own database")] = None
     database_projection: Annotated[_Secret, Field(description="projection's own database (read models)")] = None
-    database_pool: int = Field(10, ge=1, le=200, description="most connections of one process to one database")
+    database_pool: int = Field(default=10, ge=1, le=200, description="most connections of one process to one database")
 
     kafka_bootstrap: Annotated[_Text, Field(description="brokers, `host:9092,host:9092`")] = None
     kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
-        "PLAINTEXT", description="security protocol"
+        default="PLAINTEXT", description="security protocol"
     )
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
-        "SCRAM-SHA-512", description="SASL mechanism, for SASL_*"
+        default="SCRAM-SHA-512", description="SASL mechanism, for SASL_*"
     )
     kafka_user: Annotated[_Text, Field(description="SASL user")] = None
     kafka_password: Annotated[_Secret, Field(description="SASL password")] = None
@@ -69,39 +69,42 @@ class Settings(BaseSettings):
         _File, Field(description="certificate authority (PEM), for *SSL; default the system's")
     ] = None
     kafka_idempotent: bool = Field(
-        True, description="idempotent producer; false for the embedded broker, which has none"
+        default=True, description="idempotent producer; false for the embedded broker, which has none"
     )
     kafka_single_record_batches: bool = Field(
-        False,
+        default=False,
         description="batches of one record; true for the embedded broker, whose end offsets are wrong after larger ones",
     )
-    kafka_replication: int = Field(1, ge=1, le=10, description="replication factor of topics that are made")
+    kafka_replication: int = Field(default=1, ge=1, le=10, description="replication factor of topics that are made")
     topic_prefix: str = Field(
-        "",
+        default="",
         pattern=r"^([a-z0-9][a-z0-9-]*\.)?$",
         description="before every topic's name, ends with a dot; for trials side by side",
     )
 
-    http_host: str = Field("127.0.0.1", min_length=1, description="address to listen on")
-    http_port: int = Field(8080, ge=0, le=65535, description="port to listen on")
+    http_host: str = Field(default="127.0.0.1", min_length=1, description="address to listen on")
+    http_port: int = Field(default=8080, ge=0, le=65535, description="port to listen on")
     public_url: str = Field(
-        "http://127.0.0.1:8080", description="how browsers reach the desk; scheme, host and port, without a path"
+        default="http://127.0.0.1:8080",
+        description="how browsers reach the desk; scheme, host and port, without a path",
     )
 
     oidc_issuer: Annotated[_Text, Field(description="issuer exactly as in its tokens; `/.well-known/openid-configuration` is read below it")] = None  # fmt: skip
     oidc_discovery: Annotated[_Text, Field(description="discovery address, when it is not below the issuer")] = None
-    oidc_audience: str = Field("xiapai", min_length=1, description="audience that access tokens must name")
-    oidc_client_id: str = Field("xiapai-desk", min_length=1, description="the desk's client id")
+    oidc_audience: str = Field(default="xiapai", min_length=1, description="audience that access tokens must name")
+    oidc_client_id: str = Field(default="xiapai-desk", min_length=1, description="the desk's client id")
     oidc_client_secret: Annotated[_Secret, Field(description="the desk's client secret; none for a public client")] = (
         None
     )
     claim_role: str = Field(
-        "roles", min_length=1, description="claim with the role; dots lead into objects (`realm_access.roles`)"
+        default="roles", min_length=1, description="claim with the role; dots lead into objects (`realm_access.roles`)"
     )
-    claim_unit: str = Field("unit", min_length=1, description="claim with the unit")
-    claim_categories: str = Field("categories", min_length=1, description="claim with a lead department's categories")
-    claim_person: str = Field("person", min_length=1, description="claim with the person's identifier")
-    session_hours: float = Field(8, gt=0, le=24, description="hours until a login at the desk lapses")
+    claim_unit: str = Field(default="unit", min_length=1, description="claim with the unit")
+    claim_categories: str = Field(
+        default="categories", min_length=1, description="claim with a lead department's categories"
+    )
+    claim_person: str = Field(default="person", min_length=1, description="claim with the person's identifier")
+    session_hours: float = Field(default=8, gt=0, le=24, description="hours until a login at the desk lapses")
     session_key_file: Annotated[
         _File, Field(description="32 bytes in base64url: seals session cookies and paging cursors")
     ] = None
@@ -109,13 +112,15 @@ class Settings(BaseSettings):
         _File, Field(description="32 bytes in base64url: wraps the keys of persons; keep a backup apart")
     ] = None
 
-    clock: Literal["real", "simulated"] = Field("real", description="`simulated` stands still until moved")
+    clock: Literal["real", "simulated"] = Field(default="real", description="`simulated` stands still until moved")
     clock_starts: datetime = Field(
-        datetime.fromisoformat("2026-07-01T09:00:00+08:00"), description="where a simulated clock begins"
+        default=datetime.fromisoformat("2026-07-01T09:00:00+08:00"), description="where a simulated clock begins"
     )
 
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="least level that is logged")
-    log_format: Literal["json", "console"] = Field("json", description="`console` is for people")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="least level that is logged"
+    )
+    log_format: Literal["json", "console"] = Field(default="json", description="`console` is for people")
     otlp_endpoint: Annotated[_Text, Field(description="OpenTelemetry collector (OTLP over HTTP), `http://host:4318`; none: no traces")] = None  # fmt: skip
 
     @classmethod

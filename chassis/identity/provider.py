@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
@@ -9,7 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import structlog
-from joserfc.errors import JoseError
+from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import ECKey, JWKRegistry, OKPKey, RSAKey
 
 from chassis.problems import Unavailable
@@ -135,7 +136,9 @@ def by_kid(document: Mapping[str, Any]) -> dict[str, SigningKey]:
             continue
         public = {name: value for name, value in entry.items() if name not in ("d", "p", "q", "dp", "dq", "qi", "oth")}
         try:
-            key = JWKRegistry.import_key(public)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", SecurityWarning)  # weak keys are dropped below
+                key = JWKRegistry.import_key(public)
             if _usable(key):
                 found[_kid(key)] = cast(SigningKey, key)
         except (JoseError, ValueError, TypeError, KeyError):

@@ -67,7 +67,7 @@ class Verifier:
         """The verified claims. Unauthenticated (401 `token-...`) unless signature, issuer, audience and times hold."""
         header = self._header(token)
         algorithm, kid = header.get("alg"), header.get("kid")
-        if algorithm not in _FITS:
+        if not isinstance(algorithm, str) or algorithm not in _FITS:
             raise Unauthenticated("token-algorithm-refused")
         kind = header.get("typ", "JWT")
         if (
