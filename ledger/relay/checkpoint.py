@@ -93,7 +93,7 @@ async def store(connection: AsyncConnection, new: Checkpoint, old: Checkpoint | 
         return
     if old is not None:
         raise Moved
-    await connection.execute(insert(table).values(only=True, **values))
+    await connection.execute(insert(table).values(one=True, **values))
 
 
 async def hash_at(connection: AsyncConnection, position: int) -> bytes:

@@ -136,7 +136,7 @@ class Relay:
         self.last_progress = monotonic()
 
     async def _publish(self, leadership: Leadership, publisher: Publisher) -> None:
-        current = self._stored
+        current = start = self._stored
         tails = {partition: reached.position for partition, reached in current.partitions.items()}
         after, keys = current.position, current.keys
         stored_at = marked_at = beat_at = float("-inf")
@@ -160,7 +160,7 @@ class Relay:
                         stored_at = now
                     # A marker promises what the checkpoint says, so it may only follow it.
                     if current == self._stored:
-                        if unmarked and now - marked_at >= MARKER_SECONDS:
+                        if unmarked and now - marked_at >= MARKER_SECONDS and (idle or current is not start):
                             current = await self._mark(publisher, current, heads=True)
                             await self._store(leadership, current)
                             unmarked, marked_at, beat_at = False, now, now

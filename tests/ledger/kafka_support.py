@@ -1,0 +1,143 @@
+"""A small ledger of its own for the tests of relay and delivery: jars that are filled, on topics of their own."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from sqlalchemy.ext.asyncio import AsyncEngine
+from xiapai_contracts.event import Codec, event
+from xiapai_contracts.record import Meta, from_headers
+from xiapai_contracts.topic import Topic
+
+from ledger.append import Append, Appender
+from ledger.database import connect
+from ledger.kafka import KafkaSettings, topic_name
+from ledger.migrate import migrate
+
+
+@event("jar.filled")
+class JarFilled:
+    grams: int
+
+
+@event("jar.emptied")
+class JarEmptied:
+    pass
+
+
+@event("jar.labelled")
+class JarLabelled:
+    text: str
+
+
+@event("lid.turned")
+class LidTurned:
+    degrees: int
+
+
+@event("secret.kept")
+class SecretKept:
+    pass
+
+
+JARS = Topic("shelf.jars", "shelf", 4, (JarFilled, JarEmptied, JarLabelled))
+LIDS = Topic("shelf.lids", "shelf", 2, (LidTurned,))
+KEYS = Topic("shelf.keys", "shelf", 2, restricted=True, compacted=True)
+HEADS = Topic("shelf.heads", "shelf", 1, retention_hours=24)
+TOPICS = (JARS, LIDS, KEYS, HEADS)
+CODEC = Codec((JarFilled, JarEmptied, JarLabelled, LidTurned, SecretKept))
+AT = datetime(2026, 7, 1, 1, tzinfo=UTC)
+
+
+@asynccontextmanager
+async def ledger(dsn: str) -> AsyncIterator[AsyncEngine]:
+    engine = connect(dsn)
+    try:
+        await migrate(engine)
+        yield engine
+    finally:
+        await engine.dispose()
+
+
+async def record(
+    engine: AsyncEngine, *events: tuple[str, Any], keys: dict[str, bytes | None] | None = None, at_once: int = 200
+) -> int:
+    """Append the events, at most ``at_once`` in a transaction; the position of the last."""
+    position = 0
+    async with Appender(engine, CODEC) as appender:
+        for first in range(0, len(events) or 1, at_once):
+            receipt = await appender.append(
+                Append(by="test", at=AT, events=events[first : first + at_once], keys=keys or {})
+            )
+            position = receipt.position
+    return position
+
+
+def fill(count: int, jars: int = 7, start: int = 1) -> list[tuple[str, Any]]:
+    """``count`` events on ``jars`` streams; each jar's grams count up from ``start``."""
+    return [(f"jar-{n % jars}", JarFilled(grams=start + n // jars)) for n in range(count)]
+
+
+@asynccontextmanager
+async def running(*parts: Awaitable[Any]) -> AsyncIterator[list["asyncio.Future[Any]"]]:
+    """Let them run beside the test; one that fails fails the test at the end."""
+    tasks = [asyncio.ensure_future(part) for part in parts]
+    try:
+        yield tasks
+    finally:
+        for task in tasks:
+            if not task.done():
+                task.cancel()
+        for result in await asyncio.gather(*tasks, return_exceptions=True):
+            if isinstance(result, Exception):
+                raise result
+
+
+async def until(condition: Callable[[], Any], seconds: float = 30.0, what: str = "") -> Any:
+    """Wait for a condition (a plain or an async callable) to hold; what it gave."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = condition()
+        if asyncio.iscoroutine(found):
+            found = await found
+        if found:
+            return found
+        assert time.monotonic() < deadline, f"did not come true in {seconds} s: {what or condition}"
+        await asyncio.sleep(0.05)
+
+
+class Record:
+    """A record as a plain consumer sees it."""
+
+    def __init__(self, found: Any) -> None:
+        self.partition: int = found.partition
+        self.offset: int = found.offset
+        self.key: bytes | None = found.key
+        self.value: bytes | None = found.value
+        self.meta: Meta = from_headers(found.headers)
+
+
+async def everything(settings: KafkaSettings, topic: Topic, markers: bool = False) -> list[Record]:
+    """All records of a topic up to its present end, partition by partition."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=settings.bootstrap, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        partitions = [TopicPartition(topic_name(settings, topic), number) for number in range(topic.partitions)]
+        consumer.assign(partitions)
+        ends = await consumer.end_offsets(partitions)
+        await consumer.seek_to_beginning(*partitions)
+        found: list[Any] = []
+        deadline = time.monotonic() + 20
+        while any([await consumer.position(partition) < ends[partition] for partition in partitions]):
+            assert time.monotonic() < deadline, "the topic cannot be read to its end"
+            for records in (await consumer.getmany(timeout_ms=200)).values():
+                found += records
+    finally:
+        await consumer.stop()
+    found.sort(key=lambda one: (one.partition, one.offset))
+    records = [Record(one) for one in found]
+    return [one for one in records if markers or one.meta.type != "ledger.marker"]
