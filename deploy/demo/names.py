@@ -7,8 +7,8 @@ DISTRICT: Final = "清禾区"
 CITY: Final = "禾川市"
 
 _SURNAMES: Final = "王李张刘陈杨黄赵周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎余潘杜戴夏钟汪田任姜范方石姚谭廖邹熊金陆郝孔白崔康毛邱秦江史顾侯邵孟龙万段雷钱汤尹黎易常武乔贺赖龚文"
-_GIVEN_FIRST: Final = "志建文国明海晓春秀丽玉红永学德光成立新荣金正少家俊思雨子佳天泽亚云庆世兴昌宏振安"
-_GIVEN_SECOND: Final = "华军平英芳敏强刚勇杰娟艳霞燕梅兰琴萍波涛斌辉鹏飞宁洁磊超峰雪琳慧颖倩健伟林生民清东"
+_GIVEN_FIRST: Final = "禾溪岚桐砚舟棠苇芷樵牧野垄畔汀渚渔笙"
+_GIVEN_SECOND: Final = "生远清宁平安和田青朗立言行知之"
 
 TOWNSHIPS: Final = (
     ("白鹭", "街道"),
@@ -51,10 +51,8 @@ CITY_DEPARTMENTS: Final = (
 
 
 def person(chance: random.Random) -> str:
-    """An invented name of two or three characters."""
-    second = chance.choice(_GIVEN_SECOND)
-    first = chance.choice(_GIVEN_FIRST) if chance.random() < 0.8 else ""
-    return chance.choice(_SURNAMES) + first + second
+    """An invented name: a common surname, and two characters that nobody of note has together."""
+    return chance.choice(_SURNAMES) + chance.choice(_GIVEN_FIRST) + chance.choice(_GIVEN_SECOND)
 
 
 def village(number: int) -> str:

@@ -4,11 +4,12 @@ import random
 from datetime import date, timedelta
 from typing import Final
 
+from xiapai_contracts.terms import Rank, Sex
+
 from deploy.demo import names
 from deploy.demo.units import DIVISION, Units
 from services.registry.codes import make_identity_number
 from services.registry.workbook.rows import CadreRow, EarlierPostRow
-from xiapai_contracts.terms import Rank, Sex
 
 PARTIES: Final = ("中共党员", "中共党员", "中共党员", "中共党员", "群众", "群众", "民建会员", "共青团员")
 _DUTIES: Final = {

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Final
 from xml.sax.saxutils import escape
 
+from xiapai_contracts.terms import ZH
+
 from deploy.demo.district import District
 from services.registry.workbook.cells import letters_of
 from services.registry.workbook.columns import SHEETS, Column, Kind, Sheet
 from services.registry.workbook.rows import Record
-from xiapai_contracts.terms import ZH
 
 _STAMP: Final = (2026, 7, 1, 9, 0, 0)
 _FIRST_DAY: Final = date(1899, 12, 30)

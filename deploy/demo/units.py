@@ -3,10 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Final
 
+from xiapai_contracts.terms import UnitKind
+
 from deploy.demo import names
 from services.registry.codes import make_credit_code
 from services.registry.workbook.rows import UnitRow
-from xiapai_contracts.terms import UnitKind
 
 DIVISION: Final = "990117"
 """Not assigned, so no real person or unit can match."""

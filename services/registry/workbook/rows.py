@@ -31,7 +31,7 @@ class CadreRow:
     identity_number: str | None = None
     sex: Sex | None = None
     phone: str | None = None
-    title: str | None = None
+    duty: str | None = None
     party: str | None = None
 
 
@@ -40,7 +40,7 @@ class EarlierPostRow:
     """履历: a post that the person held before; at a unit of the sheet 单位, or at one that is only named."""
 
     person: str
-    title: str
+    duty: str
     principal_leader: bool
     starts: date
     ends: date
@@ -60,14 +60,14 @@ class PostingRow:
     host: str
     starts: date
     ends: date
-    document: str
+    basis: str
     mode: Mode = Mode.SECONDMENT
-    title: str | None = None
+    duty: str | None = None
     arrived: date | None = None
     ended: date | None = None
     end_reason: EndReason | None = None
-    sender_accountable: str | None = None
-    host_accountable: str | None = None
+    sender_contact: str | None = None
+    host_contact: str | None = None
     direction: ExchangeDirection | None = None
 
 
