@@ -1,0 +1,74 @@
+"""What an answer reflects: a cut through the ledgers, as positions, and how old it is.
+
+A read model has taken up each topic's partitions to different places. An answer shows exactly what the ledger held at
+the lowest of them, so that the same cut gives the same answer for ever.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+from xiapai_contracts.registry import HEADS, PERSONS, POSTINGS, UNITS
+
+SOURCE = "registry"
+EVENT_TOPICS = (UNITS, PERSONS, POSTINGS)
+_PARTITIONS = sum(topic.partitions for topic in EVENT_TOPICS)
+
+_REACHED = text("""
+SELECT count(*) FILTER (WHERE topic = ANY(CAST(:topics AS text[]))) AS partitions,
+       min(reached) FILTER (WHERE topic = ANY(CAST(:topics AS text[]))) AS reached,
+       max(position) FILTER (WHERE topic = ANY(CAST(:topics AS text[]))) AS newest,
+       min(reached_at) FILTER (WHERE topic = ANY(CAST(:topics AS text[]))) AS reached_at,
+       min(reached) FILTER (WHERE topic = :heads) AS head,
+       min(reached_at) FILTER (WHERE topic = :heads) AS head_at
+FROM watermarks WHERE handler = :handler
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """``position`` of the registry's ledger; ``newest``: nothing later has been taken up, so that the rows that hold
+    now are the rows of the cut. ``age_ms`` since the cut was all there was; None where nothing was ever published."""
+
+    position: int
+    newest: bool
+    age_ms: int | None
+
+    @property
+    def positions(self) -> dict[str, int]:
+        return {SOURCE: self.position}
+
+    def known(self, alias: str) -> str:
+        """The condition that a row of a versioned table belongs to the cut."""
+        if self.newest:
+            return f"{alias}.known_to IS NULL"
+        return f"({alias}.known_from <= :known AND ({alias}.known_to IS NULL OR {alias}.known_to > :known))"
+
+    def params(self) -> dict[str, Any]:
+        return {"known": self.position}
+
+
+async def newest_cut(connection: AsyncConnection, handler: str, now: datetime | None = None) -> Cut:
+    """The newest cut that the read models of ``handler`` hold in full."""
+    values = {"handler": handler, "topics": [topic.name for topic in EVENT_TOPICS], "heads": HEADS.name}
+    row = (await connection.execute(_REACHED, values)).one()
+    position = row.reached if row.partitions == _PARTITIONS else 0
+    times = [row.reached_at] if row.partitions == _PARTITIONS and row.reached_at is not None else []
+    if row.head_at is not None and row.head <= position:
+        times.append(row.head_at)
+    age = max(0, round(((now or datetime.now(UTC)) - max(times)).total_seconds() * 1000)) if times else None
+    return Cut(position, (row.newest or 0) <= position, age)
+
+
+async def cut_at(connection: AsyncConnection, newest: Cut, known: int | datetime | None) -> Cut:
+    """The cut at a position, or at a moment of the ledger's own time, not beyond the newest one."""
+    if known is None:
+        return newest
+    if isinstance(known, datetime):
+        statement = text("SELECT max(position) FROM events WHERE recorded_at <= :moment AND position <= :newest")
+        known = int(await connection.scalar(statement, {"moment": known, "newest": newest.position}) or 0)
+    if known >= newest.position:
+        return newest
+    return Cut(known, False, newest.age_ms)

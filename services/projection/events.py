@@ -1,0 +1,45 @@
+"""事件 an index of all events that read models are made of: what stands behind a figure, and which position a moment
+was. It holds no content: that stays in the ledger."""
+
+from collections.abc import Sequence
+
+from ledger.deliver import Delivered
+from sqlalchemy import Column, Index, Integer, Table, Text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.projection.tables import Code, Moment, Position, metadata, upsert
+
+EVENTS_VERSION = 1
+
+events = Table(
+    "events",
+    metadata,
+    Column("position", Position, primary_key=True, autoincrement=False),
+    Column("stream", Code, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("name", Code, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("recorded_at", Moment, nullable=False),
+)
+Index("events_of_stream", events.c.stream, events.c.position)
+Index("events_recorded", events.c.recorded_at, events.c.position)
+
+
+async def project(connection: AsyncConnection, delivered: Sequence[Delivered]) -> None:
+    """Take up events of any topic of the registry."""
+    rows = {
+        d.meta.position: (
+            d.meta.position,
+            d.meta.stream,
+            d.meta.version,
+            d.meta.type,
+            d.meta.id,
+            d.meta.by,
+            d.meta.at,
+            d.meta.recorded_at,
+        )
+        for d in delivered
+    }
+    await upsert(connection, events, list(rows.values()))

@@ -1,0 +1,149 @@
+"""单位 the tree of units: what they were called and under whom, on a day, as known at a position (R5)."""
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+
+from ledger.deliver import Delivered
+from sqlalchemy import ARRAY, Boolean, Column, Date, Index, Table, Text, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+from xiapai_contracts.registry import (
+    UnitClosed,
+    UnitCorrected,
+    UnitMerged,
+    UnitMoved,
+    UnitRegistered,
+    UnitRenamed,
+)
+from xiapai_contracts.terms import UnitKind
+
+from services.projection import versions
+from services.projection.tables import Code, Moment, Position, metadata
+from services.projection.timeline import Timeline
+
+UNITS_VERSION = 1
+
+units = Table(
+    "units",
+    metadata,
+    Column("unit", Code, primary_key=True),
+    Column("known_from", Position, primary_key=True, autoincrement=False),
+    Column("known_to", Position),
+    Column("recorded_at", Moment, nullable=False),
+    Column("kind", Code, nullable=False),
+    Column("credit_code", Code),
+    Column("poor_village", Boolean, nullable=False),
+    Column("division", Code),
+    Column("name_since", ARRAY(Date), nullable=False),
+    Column("names", ARRAY(Text), nullable=False),
+    Column("parent_since", ARRAY(Date), nullable=False),
+    Column("parents", ARRAY(Text), nullable=False),
+    Column("merged_on", Date),
+    Column("merged_into", Code),
+    Column("closed_on", Date),
+)
+Index("units_now", units.c.unit, postgresql_where=text("known_to IS NULL"))
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A unit as known from one position on."""
+
+    unit: str
+    known_from: int
+    recorded_at: datetime
+    kind: UnitKind
+    credit_code: str | None
+    poor_village: bool
+    division: str | None
+    names: Timeline[str]
+    parents: Timeline[str | None]
+    merged_on: date | None = None
+    merged_into: str | None = None
+    closed_on: date | None = None
+
+    def row(self, known_to: int | None) -> tuple[Any, ...]:
+        return (
+            self.unit,
+            self.known_from,
+            known_to,
+            self.recorded_at,
+            self.kind.value,
+            self.credit_code,
+            self.poor_village,
+            self.division,
+            self.names.since,
+            self.names.values,
+            self.parents.since,
+            self.parents.values,
+            self.merged_on,
+            self.merged_into,
+            self.closed_on,
+        )
+
+
+def read(row: Any) -> Unit:
+    return Unit(
+        unit=row.unit,
+        known_from=row.known_from,
+        recorded_at=row.recorded_at,
+        kind=UnitKind(row.kind),
+        credit_code=row.credit_code,
+        poor_village=row.poor_village,
+        division=row.division,
+        names=Timeline.of(row.name_since, row.names),
+        parents=Timeline.of(row.parent_since, row.parents),
+        merged_on=row.merged_on,
+        merged_into=row.merged_into,
+        closed_on=row.closed_on,
+    )
+
+
+async def project(connection: AsyncConnection, events: list[Delivered]) -> None:
+    """Take up the events of the topic registry.units."""
+    await versions.project(connection, units, events, lambda event: str(event.unit), _next, read)
+
+
+def _next(unit: Unit | None, event: Any, delivered: Delivered) -> Unit:
+    meta = delivered.meta
+    assert meta.recorded_at is not None
+    if isinstance(event, UnitRegistered):
+        return Unit(
+            unit=event.unit,
+            known_from=meta.position,
+            recorded_at=meta.recorded_at,
+            kind=event.kind,
+            credit_code=event.credit_code,
+            poor_village=event.poor_village,
+            division=event.division,
+            names=Timeline.always(event.name),
+            parents=Timeline.always(event.parent),
+        )
+    if unit is None:
+        raise ValueError(f"{meta.type} of a unit that was never registered")
+    return replace(evolve(unit, event), known_from=meta.position, recorded_at=meta.recorded_at)
+
+
+def evolve(unit: Unit, event: Any) -> Unit:
+    """The unit after an event. A correction changes what it names from the very beginning."""
+    match event:
+        case UnitRenamed():
+            return replace(unit, names=unit.names.change(event.on, event.name))
+        case UnitMoved():
+            return replace(unit, parents=unit.parents.change(event.on, event.parent))
+        case UnitMerged():
+            return replace(unit, merged_on=event.on, merged_into=event.into)
+        case UnitClosed():
+            return replace(unit, closed_on=event.on)
+        case UnitCorrected():
+            return replace(
+                unit,
+                kind=event.kind,
+                credit_code=event.credit_code,
+                poor_village=event.poor_village,
+                division=event.division,
+                names=unit.names if unit.names.last == event.name else Timeline.always(event.name),
+                parents=unit.parents if unit.parents.last == event.parent else Timeline.always(event.parent),
+            )
+        case _:
+            raise ValueError(f"{type(event).__name__} is not about a unit")
