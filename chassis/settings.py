@@ -117,6 +117,12 @@ class Settings(BaseSettings):
         default=datetime.fromisoformat("2026-07-01T09:00:00+08:00"), description="where a simulated clock begins"
     )
 
+    webhook_url: Annotated[_Text, Field(description="where reminders are delivered, `https://host/path`; none: they stay to be sent")] = None  # fmt: skip
+    webhook_secret: Annotated[
+        _Secret, Field(description="signs what is delivered there: `X-Xiapai-Signature: sha256=<HMAC of the body>`")
+    ] = None
+    webhook_attempts: int = Field(8, ge=1, le=50, description="attempts to deliver a reminder before it is given up")
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="least level that is logged"
     )
@@ -192,6 +198,8 @@ def _contradictions(settings: Settings) -> list[str]:
         )
     if settings.clock_starts.tzinfo is None:
         found.append("XIAPAI_CLOCK_STARTS has no time zone; write it as 2026-07-01T09:00:00+08:00")
+    if settings.webhook_url is not None:
+        found.extend(_webhook_mistakes(settings.webhook_url, settings))
     if not settings.development:
         if settings.clock == "simulated":
             found.append(
@@ -203,6 +211,22 @@ def _contradictions(settings: Settings) -> list[str]:
             found.append(
                 "XIAPAI_PUBLIC_URL is not https in production; put TLS before the desk and write its https address"
             )
+    return found
+
+
+def _webhook_mistakes(url: str, settings: Settings) -> list[str]:
+    try:
+        parts = urlsplit(url)
+        whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return ["XIAPAI_WEBHOOK_URL is not an address; write it as https://host/path"]
+    found = []
+    if not whole or parts.fragment:
+        found.append("XIAPAI_WEBHOOK_URL is not an http or https address; write it as https://host/path")
+    if parts.username is not None or parts.password is not None:
+        found.append("XIAPAI_WEBHOOK_URL holds a login; take it out, XIAPAI_WEBHOOK_SECRET signs what is delivered")
+    if settings.webhook_secret is None and not settings.development:
+        found.append("XIAPAI_WEBHOOK_URL is set without a secret; set XIAPAI_WEBHOOK_SECRET, that the receiver knows us")
     return found
 
 
