@@ -42,7 +42,7 @@ class _Reading:
     records: str
     writer_root: Schema
     reader_is_older: bool
-    seen: set[tuple[int, int]] = field(default_factory=set)
+    within: list[tuple[int, int]] = field(default_factory=list)
 
     def troubles(self, reads: Schema | bool, writes: Schema | bool, path: str = "") -> Iterator[str]:
         """What of ``writes`` cannot be read as ``reads``."""
@@ -62,9 +62,11 @@ class _Reading:
         yield from self._values(reads, writes, path)
         if reads.get("type") == "array":
             yield from self._items(reads, writes, path)
-        if reads.get("type") == "object" and (id(reads), id(writes)) not in self.seen:
-            self.seen.add((id(reads), id(writes)))
+        pair = (id(reads), id(writes))
+        if reads.get("type") == "object" and pair not in self.within:  # a schema may hold itself
+            self.within.append(pair)
             yield from self._fields(reads, writes, path)
+            self.within.pop()
 
     def _values(self, reads: Schema, writes: Schema, path: str) -> Iterator[str]:
         at = self._at(path)

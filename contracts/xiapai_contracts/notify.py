@@ -1,17 +1,10 @@
 """What notify makes known: reminders and their delivery (提醒)."""
 
 from datetime import date
-from enum import StrEnum
 
 from xiapai_contracts.event import Moment, event
+from xiapai_contracts.terms import Subject as Subject
 from xiapai_contracts.topic import Topic
-
-
-class Subject(StrEnum):
-    """What a reminder is about (提醒事项): a three-party report, or an ability baseline."""
-
-    REPORT_DUE = "REPORT_DUE"
-    BASELINE_DUE = "BASELINE_DUE"
 
 
 @event("reminder.recorded")

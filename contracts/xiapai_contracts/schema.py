@@ -17,7 +17,7 @@ DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _WORDS = frozenset({"title", "description", "x-zh"})
 _BY_NAME = frozenset({"properties", "$defs"})
 _TITLE = re.compile(r"[\u4e00-\u9fff]+")
-_ZH = {(type(term).__name__, term.value): zh for term, zh in terms.ZH.items()}
+_ZH: dict[str, str] = {term.value: zh for term, zh in terms.ZH.items()}
 
 
 def title(event: type[Any]) -> str:
@@ -74,8 +74,7 @@ def _described(part: Schema) -> Schema:
     part = dict(part)
     if "description" in part:
         part["description"] = _plain(part["description"])
-    named = part.get("title", "")
-    zh = {value: _ZH[named, value] for value in part.get("enum", ()) if (named, value) in _ZH}
+    zh = {value: _ZH[value] for value in part.get("enum", ()) if value in _ZH}
     if zh:
         part["x-zh"] = zh
     if part.get("type") == "object" and "properties" in part:

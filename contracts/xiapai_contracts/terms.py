@@ -118,6 +118,14 @@ class RecallGround(StrEnum):
     OTHER = "OTHER"
 
 
+class Subject(StrEnum):
+    """What a reminder is about (提醒事项): a three-party report, or an ability baseline."""
+
+    REPORT_DUE = "REPORT_DUE"
+    BASELINE_DUE = "BASELINE_DUE"
+
+
+# A word of two sets (OTHER) is one key here, since a StrEnum equals its text; both must then have the same Chinese.
 ZH: dict[StrEnum, str] = {
     UnitKind.SUBDISTRICT: "街道",
     UnitKind.TOWN: "镇",
@@ -168,4 +176,6 @@ ZH: dict[StrEnum, str] = {
     RecallGround.HEALTH: "健康原因",
     RecallGround.ORGANISATION_NEEDS: "组织工作需要",
     RecallGround.OTHER: "其他",
+    Subject.REPORT_DUE: "三方汇报到期",
+    Subject.BASELINE_DUE: "能力基线到期",
 }
