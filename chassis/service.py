@@ -51,6 +51,7 @@ class Service:
     ``router`` answers below ``/api/<name>`` (``query`` for the projection); it finds what ``open_api`` gave at
     ``request.app.state.<name>``. ``codec`` reads and writes the events it handles, ``topics`` are those it writes. ``migrations`` are Alembic folders beside the
     ledger's own, each with its version table. ``texts`` are its sentences, ``conflicts`` the refusals that are 409.
+    A service with the ``desk`` has pages for people, who log in.
     """
 
     name: str
@@ -63,3 +64,4 @@ class Service:
     conflicts: frozenset[str] = frozenset()
     migrations: tuple[tuple[Path, str], ...] = ()
     larger_bodies: Mapping[str, int] = field(default_factory=dict)
+    desk: bool = False

@@ -54,6 +54,18 @@ TEXTS: dict[str, tuple[str, str]] = {
         "系统出现了意外错误,请求可能没有完成。请用同一个 Idempotency-Key 重试;仍不成功时把编号 {trace} 告诉系统管理员。",
         "Something unexpected went wrong, and the request may not have been done. Retry with the same Idempotency-Key; if it fails again, tell the operator the number {trace}.",
     ),
+    "version-conflict": (
+        "处理期间相关记录一再被他人更改。请稍候用同一个 Idempotency-Key 重试。",
+        "The records involved kept changing while this was decided. Wait a moment and retry with the same Idempotency-Key.",
+    ),
+    "idempotency-key-reused": (
+        "这个 Idempotency-Key 已用于内容不同的另一个命令。请为新命令换一个新的值。",
+        "This Idempotency-Key was used for another command. Send a new value with a new command.",
+    ),
+    "database-away": (
+        "数据库暂时无法连接,命令可能没有记录。请稍候用同一个 Idempotency-Key 重试,不会重复生效。",
+        "The database cannot be reached, and the command may not be recorded. Retry with the same Idempotency-Key; it takes effect once.",
+    ),
     "not-found": (
         "没有找到,或者不在您的范围之内。请检查编号,或向下派办查询。",
         "Not found, or outside your scope. Check the identifier, or ask the dispatch office.",
@@ -61,6 +73,30 @@ TEXTS: dict[str, tuple[str, str]] = {
     "not-ready": (
         "服务尚未就绪:{what}。请稍后再试;/readyz 说明还缺什么。",
         "The service is not ready: {what}. Try again later; /readyz says what is missing.",
+    ),
+    "database-away": (
+        "数据库暂时不可用,命令没有被接受或结果未知。请用同一个 Idempotency-Key 重试。",
+        "The database is away; the command was not taken, or its outcome is unknown. Retry with the same Idempotency-Key.",
+    ),
+    "broker-away": (
+        "消息服务暂时不可用,命令仍被接受,画面会稍后更新。请稍后刷新。",
+        "The broker is away; commands are still taken and pages follow later. Reload in a while.",
+    ),
+    "moved-on": (
+        "您读取之后,这条记录已被别人改动。请刷新后再提交。",
+        "Somebody changed this record after you read it. Reload it and submit again.",
+    ),
+    "idempotency-key-reused": (
+        "这个 Idempotency-Key 已用于另一个命令。请为新的命令换一个新的值。",
+        "This Idempotency-Key was used for another command. Use a new one for a new command.",
+    ),
+    "request-in-flight": (
+        "同一个 Idempotency-Key 的命令正在处理。请稍后用原值再试,将得到同一结果。",
+        "A command with this Idempotency-Key is being done. Try again shortly with the same key, and get its answer.",
+    ),
+    "not-yet-known": (
+        "这里还没有看到 {after}。请稍后再试。",
+        "This has not seen {after} yet. Try again shortly.",
     ),
     # identity
     "token-missing": (

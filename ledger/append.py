@@ -15,6 +15,7 @@ from xiapai_contracts.event import Codec
 from ledger import group
 from ledger.claims import ClaimTaken
 from ledger.entry import Append, Item, KeyReused, Receipt, Request, Unavailable, VersionConflict
+from ledger.trouble import is_trouble
 
 __all__ = [
     "Append",
@@ -25,7 +26,6 @@ __all__ = [
     "Request",
     "Unavailable",
     "VersionConflict",
-    "lost",
 ]
 
 log = logging.getLogger(__name__)
@@ -102,9 +102,9 @@ class Appender:
                     self._connection = await self._engine.connect()
                 results = await group.commit(self._connection, items, again=again)
                 break
-            except (DBAPIError, OSError, TimeoutError) as error:
+            except Exception as error:
                 await self._disconnect()
-                if isinstance(error, DBAPIError) and not lost(error):
+                if not is_trouble(error):
                     raise
                 again = True
                 if loop.time() + pause > deadline:
@@ -128,17 +128,3 @@ class Appender:
                 await connection.close()
             except (DBAPIError, OSError):
                 pass
-
-
-_TRANSIENT = ("08", "40", "53", "57", "58")
-
-
-def lost(error: DBAPIError) -> bool:
-    """Whether the database was away, restarting, out of resources or in a deadlock, as its SQLSTATE's class says,
-    rather than refusing what was asked."""
-    if error.connection_invalidated:
-        return True
-    state = getattr(error.orig, "sqlstate", None) or getattr(getattr(error.orig, "__cause__", None), "sqlstate", None)
-    if state is None:
-        return "ConnectionDoesNotExist" in repr(error.orig) or "InterfaceError" in repr(error.orig)
-    return str(state)[:2] in _TRANSIENT

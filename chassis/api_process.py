@@ -1,0 +1,111 @@
+"""The process that answers over HTTP: one application for one service or for all of them."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+from sqlalchemy import text
+
+from chassis.health import Condition, Fine, mount_health
+from chassis.http import make_app
+from chassis.identity.access import set_access
+from chassis.identity.csrf import CsrfGuard
+from chassis.identity.demo_people import DemoPerson, demo_people
+from chassis.identity.development import PATH as ISSUER
+from chassis.identity.development import DevelopmentIssuer
+from chassis.identity.login import mount_login
+from chassis.identity.wiring import api_access, desk_access
+from chassis.problems import Conflict, Unavailable, Unprocessable
+from chassis.service import Service
+from chassis.settings import Settings
+from chassis.telemetry import metrics_endpoint, new_metrics
+from chassis.tools import check_service, open_tools
+from ledger.append import ClaimTaken, KeyReused, VersionConflict
+from ledger.append import Unavailable as LedgerAway
+
+DESCRIPTION = "下派干部督导:派驻、汇报、考核、提醒与督导台的接口。Seconded cadres: commands, queries and the desk."
+
+
+def api_app(
+    services: Sequence[Service],
+    settings: Settings,
+    documented: Sequence[Service] = (),
+    people: Sequence[DemoPerson] = (),
+) -> FastAPI:
+    """The application of ``services``. ``/docs`` describes ``documented`` too, so that one address tells all; ``people``
+    are who can log in at the development issuer."""
+    http = httpx.AsyncClient(timeout=10, follow_redirects=False)
+    conditions: dict[str, Any] = {}
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(http.aclose)
+            for service in services:
+                tools = await stack.enter_async_context(open_tools(service, settings))
+                setattr(app.state, service.name, await stack.enter_async_context(service.open_api(tools)))
+                conditions[f"database-{service.name}"] = _reachable(service, tools.engine)
+            yield
+
+    app = make_app(
+        "下派 xiapai",
+        *(service.texts for service in services),
+        conflicts=frozenset().union(*(service.conflicts for service in services)),
+        translate={
+            ClaimTaken: lambda error: Conflict(f"{getattr(error, 'kind', 'claim')}-taken"),
+            VersionConflict: lambda error: Conflict("version-conflict"),
+            KeyReused: lambda error: Unprocessable("idempotency-key-reused"),
+            LedgerAway: lambda error: Unavailable("database-away", headers={"Retry-After": "2"}),
+        },
+        larger_bodies={start: size for service in services for start, size in service.larger_bodies.items()},
+        lifespan=lifespan,
+        description=DESCRIPTION,
+        redoc_url=None,
+    )
+    for service in services:
+        app.include_router(service.router)
+    if any(service.desk for service in services):
+        access, login = desk_access(settings, http)
+        mount_login(app, login)
+        app.add_middleware(
+            CsrfGuard,
+            sessions=login.sessions,
+            public_url=settings.public_url,
+            catalogue=app.state.catalogue,
+            exempt=(ISSUER,),
+        )
+    else:
+        access = api_access(settings, http)
+    set_access(app, access)
+    if settings.development and settings.oidc_issuer is None:
+        app.mount(ISSUER, DevelopmentIssuer(settings, people or demo_people()).app)
+    mount_health(app, live={"loop": _fine}, ready=conditions)
+    metrics: CollectorRegistry = new_metrics()
+    app.add_route("/metrics", metrics_endpoint(metrics))
+    _document(app, [*services, *(other for other in documented if other not in services)])
+    return app
+
+
+def _document(app: FastAPI, services: Sequence[Service]) -> None:
+    """Describe every service's routes, also those that another process answers."""
+    whole = FastAPI(title=app.title, description=DESCRIPTION)
+    for service in services:
+        whole.include_router(service.router)
+    app.openapi = whole.openapi  # type: ignore[method-assign]
+
+
+async def _fine() -> Condition:
+    return Fine()
+
+
+def _reachable(service: Service, engine: Any) -> Any:
+    async def check() -> Condition:
+        async with engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+        await check_service(service, engine)
+        return Fine()
+
+    return check

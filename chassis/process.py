@@ -1,0 +1,141 @@
+"""How a process of ours lives: started by role, stopped by SIGTERM, alive while it makes progress."""
+
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
+from enum import StrEnum
+
+import uvicorn
+from fastapi import FastAPI
+
+from chassis.api_process import api_app
+from chassis.health import Check, mount_health
+from chassis.identity.demo_people import DemoPerson
+from chassis.keys import KeyFileMistake
+from chassis.service import Service
+from chassis.settings import Settings, SettingsMistake, load_settings
+from chassis.telemetry import configure_telemetry, metrics_endpoint, new_metrics
+from chassis.work_process import Running, open_relays, open_workers
+from ledger.clock import ClockMismatch
+from ledger.migrate import SchemaMismatch
+
+MISTAKES = (SettingsMistake, KeyFileMistake, SchemaMismatch, ClockMismatch)
+"""What an operator can put right: said in one sentence, without a trace."""
+
+
+class Role(StrEnum):
+    """What a process does: answer, publish, or work on what others published."""
+
+    API = "api"
+    RELAY = "relay"
+    WORKER = "worker"
+
+
+def run(
+    role: Role,
+    services: Sequence[Service],
+    *,
+    documented: Sequence[Service] = (),
+    people: Sequence[DemoPerson] = (),
+    settings: Settings | None = None,
+) -> None:
+    """Be that process for these services until told to stop. Exits with 1 where it cannot, having said why.
+
+    ``documented`` are the services that ``/docs`` describes though another process answers; ``people`` are who can log
+    in at the development issuer.
+    """
+    try:
+        settings = settings or load_settings()
+        configure_telemetry(settings, f"{role}-{'-'.join(service.name for service in services)}")
+        match role:
+            case Role.API:
+                _serve(api_app(services, settings, documented, people), settings)
+            case Role.RELAY:
+                asyncio.run(_work(open_relays(services, settings), settings))
+            case Role.WORKER:
+                asyncio.run(_work(open_workers(services, settings), settings))
+    except MISTAKES as mistake:
+        print(mistake, file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+def main(service: Service) -> None:
+    """``python -m services.registry api|relay|worker``."""
+    roles = [role.value for role in Role]
+    if len(sys.argv) != 2 or sys.argv[1] not in roles:
+        print(f"usage: python -m services.{service.name} {'|'.join(roles)}", file=sys.stderr)
+        raise SystemExit(2)
+    run(Role(sys.argv[1]), [service])
+
+
+def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        host=settings.http_host,
+        port=settings.http_port,
+        log_config=None,
+        access_log=False,
+        loop="uvloop",
+        http="httptools",
+        server_header=False,
+        proxy_headers=True,
+        timeout_graceful_shutdown=5,
+    )
+
+
+def _serve(app: FastAPI, settings: Settings) -> None:
+    _see_that_free(settings)
+    server = uvicorn.Server(_config(app, settings))
+    server.run()
+    if not server.started:
+        raise SystemExit(1)
+
+
+def _see_that_free(settings: Settings) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in settings.http_host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.http_host, settings.http_port))
+        except OSError:
+            raise SettingsMistake(
+                f"{settings.http_host}:{settings.http_port} cannot be listened on: set XIAPAI_HTTP_PORT to a free port"
+            ) from None
+
+
+async def _work(running: Running, settings: Settings) -> None:
+    """Run everything until SIGTERM; the health server goes along. A task that fails ends the process, so that whoever
+    supervises it starts it anew: half a worker would look alive."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as stack:
+        work = await stack.enter_async_context(running)
+        server = _Quiet(_config(_health_app(work.live, work.ready), settings))
+        tasks = {asyncio.ensure_future(start()) for start in work.tasks.values()}
+        health = asyncio.ensure_future(server.serve())
+        told = asyncio.create_task(stop.wait(), name="told to stop")
+        done, _ = await asyncio.wait({told, health, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+        server.should_exit = True
+        for task in {told, *tasks} - done:
+            task.cancel()
+        await asyncio.gather(health, told, *tasks, return_exceptions=True)
+        for task in done - {told}:
+            task.result()
+
+
+class _Quiet(uvicorn.Server):
+    """A server beside our own work, which handles the signals."""
+
+    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
+        return nullcontext()
+
+
+def _health_app(live: Mapping[str, Check], ready: Mapping[str, Check]) -> FastAPI:
+    app = FastAPI(openapi_url=None)
+    mount_health(app, live, ready)
+    app.add_route("/metrics", metrics_endpoint(new_metrics()))
+    return app

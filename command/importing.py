@@ -1,0 +1,124 @@
+"""`xiapai import`: hand a workbook to the registry's API, follow the job, bring back what was refused."""
+
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from command.place import Address
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+VISIBLE_SECONDS = 120.0
+POLL_SECONDS = 0.2
+
+
+class ImportFailed(Exception):
+    """The workbook as a whole was not taken; the message is the API's, Chinese first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an import: the job as the API tells it, and whether every row was taken."""
+
+    job: dict[str, Any]
+
+    @property
+    def refused(self) -> int:
+        return sum(int(sheet.get("refused", 0)) for sheet in self.job["counts"].values())
+
+
+def client(address: Address) -> httpx.Client:
+    """An HTTP client that shows the token; ours answer on the loopback, so no proxy of the environment is used there."""
+    return httpx.Client(
+        base_url=address.url,
+        headers={"Authorization": f"Bearer {address.token}"},
+        timeout=60,
+        trust_env="127.0.0.1" not in address.url,
+    )
+
+
+def said(answer: httpx.Response) -> str:
+    """What a problem document says, in both languages."""
+    try:
+        problem = answer.json()
+        return f"{problem['detail']} {problem.get('detail_en', '')} ({problem['code']})"
+    except (ValueError, KeyError, TypeError):
+        return f"HTTP {answer.status_code}"
+
+
+def import_workbook(
+    http: httpx.Client, workbook: Path, *, dry_run: bool, console: Console, visible: bool = True
+) -> Outcome:
+    """Send the workbook, show its progress, and return once its rows are visible to readers.
+
+    Raises:
+        ImportFailed: the workbook as a whole was refused, or the job broke off.
+    """
+    answer = http.post(
+        "/api/registry/imports",
+        params={"dry_run": str(dry_run).lower()},
+        content=workbook.read_bytes(),
+        headers={
+            "Content-Type": XLSX,
+            "Idempotency-Key": str(uuid.uuid4()),
+            "X-File-Name": httpx.QueryParams({"n": workbook.name})["n"].encode().hex(),
+        },
+    )
+    if answer.status_code != 202:
+        raise ImportFailed(said(answer))
+    job = answer.json()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        bar = progress.add_task("导入 importing", total=None)
+        while job["state"] in ("waiting", "running"):
+            time.sleep(POLL_SECONDS)
+            answer = http.get(f"/api/registry/imports/{job['id']}")
+            if answer.status_code != 200:
+                raise ImportFailed(said(answer))
+            job = answer.json()
+            progress.update(bar, completed=job["done"], total=job["total"] or None, description=job["phase"])
+    if job["state"] != "done":
+        raise ImportFailed(job.get("error") or "导入没有完成 the import broke off")
+    if visible and not dry_run and job.get("position"):
+        wait_until_visible(http, job["position"])
+    return Outcome(job)
+
+
+def wait_until_visible(http: httpx.Client, position: int) -> None:
+    """Return once readers see the registry's ledger up to ``position``.
+
+    Raises:
+        ImportFailed: they do not within two minutes.
+    """
+    until = time.monotonic() + VISIBLE_SECONDS
+    while True:
+        answer = http.get("/api/query/roster", params={"limit": 1}, headers={"After": f"registry@{position}"})
+        if answer.status_code == 200:
+            return
+        if answer.status_code not in (409, 503) or time.monotonic() > until:
+            raise ImportFailed(f"已导入,但读者尚未看到 imported, but not yet visible to readers: {said(answer)}")
+
+
+def show(outcome: Outcome, console: Console) -> None:
+    """Print the counts, sheet by sheet."""
+    table = Table("工作表 sheet", "已导入 imported", "已更新 updated", "已存在 unchanged", "未通过 refused")
+    for sheet, counts in outcome.job["counts"].items():
+        table.add_row(sheet, *(str(counts.get(name, 0)) for name in ("imported", "updated", "unchanged", "refused")))
+    console.print(table)
+
+
+def fetch_back_copy(http: httpx.Client, outcome: Outcome, out: Path) -> None:
+    """Write the workbook with each row's result beside it."""
+    with http.stream("GET", f"/api/registry/imports/{outcome.job['id']}/back-copy") as answer:
+        if answer.status_code != 200:
+            answer.read()
+            raise ImportFailed(said(answer))
+        with out.open("wb") as file:
+            for chunk in answer.iter_bytes():
+                file.write(chunk)

@@ -1,0 +1,84 @@
+"""Which installation a command speaks to: the one that runs from a data folder, or one named by the environment."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from chassis.identity.development import mint
+from chassis.identity.principal import Role
+from chassis.settings import Settings, load_settings
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+DataOption = Annotated[
+    Path,
+    typer.Option(
+        "--data", envvar="XIAPAI_DATA", help="本机数据目录 data folder of the one-machine start", metavar="DIR"
+    ),
+]
+UrlOption = Annotated[
+    str | None,
+    typer.Option(
+        "--url", envvar="XIAPAI_URL", help="其他安装的地址,凭 XIAPAI_TOKEN 访问 address of any other installation"
+    ),
+]
+DEFAULT_DATA = CHECKOUT / ".xiapai"
+
+
+class NotRunning(Exception):
+    """Nothing runs from this data folder; the message says what to do."""
+
+
+def environment_file(data: Path) -> Path:
+    """Where `up` leaves the settings of its processes (mode 0600: passwords stand in it)."""
+    return data / "environment.json"
+
+
+def running_file(data: Path) -> Path:
+    """Where `up` says that it runs, and at which address."""
+    return data / "running.json"
+
+
+def settings_of(data: Path) -> Settings:
+    """The settings that `up` left in the data folder; those of the environment count before them."""
+    kept = environment_file(data)
+    if kept.is_file():
+        for name, value in json.loads(kept.read_text()).items():
+            os.environ.setdefault(name, value)
+    return load_settings()
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where an API answers, and the token to show there."""
+
+    url: str
+    token: str
+
+
+def find(data: Path, url: str | None, role: Role = Role.OFFICE) -> Address:
+    """The API to speak to: ``url`` with XIAPAI_TOKEN, else the one that runs from ``data`` with a token of our own.
+
+    Raises:
+        NotRunning: neither is there.
+    """
+    token = os.environ.get("XIAPAI_TOKEN")
+    if url is not None:
+        if not token:
+            raise NotRunning(
+                "--url 需要令牌:请在环境变量 XIAPAI_TOKEN 中给出。--url needs a token: set it in XIAPAI_TOKEN."
+            )
+        return Address(url.rstrip("/"), token)
+    try:
+        running = json.loads(running_file(data).read_text())
+        os.kill(int(running["pid"]), 0)
+    except (OSError, ValueError, KeyError):
+        raise NotRunning(
+            f"{data} 没有正在运行的系统:请先运行 ./xiapai up,或用 --url 指明地址。"
+            f"Nothing runs from {data}: start it with ./xiapai up, or name an address with --url."
+        ) from None
+    return Address(running["url"], token or mint(settings_of(data), role))
