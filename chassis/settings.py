@@ -15,7 +15,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from chassis.settings_sources import PREFIX, SecretFiles, SettingsMistake, checked, variable
+from chassis.settings_sources import PREFIX, SecretFiles, checked, variable
+from chassis.settings_sources import SettingsMistake as SettingsMistake
 
 SERVICES = ("registry", "reporting", "assessment", "notify", "projection")
 """Services with a database of their own; its name is the service's."""
@@ -121,7 +122,9 @@ class Settings(BaseSettings):
     webhook_secret: Annotated[
         _Secret, Field(description="signs what is delivered there: `X-Xiapai-Signature: sha256=<HMAC of the body>`")
     ] = None
-    webhook_attempts: int = Field(8, ge=1, le=50, description="attempts to deliver a reminder before it is given up")
+    webhook_attempts: int = Field(
+        default=8, ge=1, le=50, description="attempts to deliver a reminder before it is given up"
+    )
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="least level that is logged"
@@ -154,7 +157,7 @@ class Settings(BaseSettings):
             raise SettingsMistake(f"{name} is not set; set it to postgresql://user:password@host:5432{other}")
         try:
             url = make_url(base.get_secret_value())
-        except ArgumentError:
+        except (ArgumentError, ValueError):
             url = None
         if url is None or url.get_backend_name() not in ("postgresql", "postgres") or (not url.host and not url.query):
             raise SettingsMistake(f"{name} is not a PostgreSQL address; write postgresql://user:password@host:5432")
@@ -226,7 +229,9 @@ def _webhook_mistakes(url: str, settings: Settings) -> list[str]:
     if parts.username is not None or parts.password is not None:
         found.append("XIAPAI_WEBHOOK_URL holds a login; take it out, XIAPAI_WEBHOOK_SECRET signs what is delivered")
     if settings.webhook_secret is None and not settings.development:
-        found.append("XIAPAI_WEBHOOK_URL is set without a secret; set XIAPAI_WEBHOOK_SECRET, that the receiver knows us")
+        found.append(
+            "XIAPAI_WEBHOOK_URL is set without a secret; set XIAPAI_WEBHOOK_SECRET, that the receiver knows us"
+        )
     return found
 
 

@@ -74,10 +74,6 @@ TEXTS: dict[str, tuple[str, str]] = {
         "服务尚未就绪:{what}。请稍后再试;/readyz 说明还缺什么。",
         "The service is not ready: {what}. Try again later; /readyz says what is missing.",
     ),
-    "database-away": (
-        "数据库暂时不可用,命令没有被接受或结果未知。请用同一个 Idempotency-Key 重试。",
-        "The database is away; the command was not taken, or its outcome is unknown. Retry with the same Idempotency-Key.",
-    ),
     "broker-away": (
         "消息服务暂时不可用,命令仍被接受,画面会稍后更新。请稍后刷新。",
         "The broker is away; commands are still taken and pages follow later. Reload in a while.",
@@ -85,10 +81,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "moved-on": (
         "您读取之后,这条记录已被别人改动。请刷新后再提交。",
         "Somebody changed this record after you read it. Reload it and submit again.",
-    ),
-    "idempotency-key-reused": (
-        "这个 Idempotency-Key 已用于另一个命令。请为新的命令换一个新的值。",
-        "This Idempotency-Key was used for another command. Use a new one for a new command.",
     ),
     "request-in-flight": (
         "同一个 Idempotency-Key 的命令正在处理。请稍后用原值再试,将得到同一结果。",

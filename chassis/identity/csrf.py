@@ -2,7 +2,9 @@
 
 from urllib.parse import parse_qs, urlsplit
 
+from fastapi import FastAPI
 from starlette.datastructures import Headers
+from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis.catalogue import Catalogue
@@ -79,6 +81,13 @@ class CsrfGuard:
         if referer is not None:
             return origin_of(referer) == self._origin
         return headers.get("sec-fetch-site") == "same-origin"
+
+
+def guard_sessions(app: FastAPI, sessions: Sessions, public_url: str, exempt: tuple[str, ...] = ()) -> None:
+    """Put the guard around an application of `make_app`, inside its manners: a refusal is traced and logged too."""
+    catalogue: Catalogue = app.state.catalogue
+    guard = Middleware(CsrfGuard, sessions=sessions, public_url=public_url, catalogue=catalogue, exempt=exempt)
+    app.user_middleware.append(guard)
 
 
 def origin_of(url: str) -> str:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from chassis.http import make_app
 from chassis.identity.access import Access, principal, require, set_access
-from chassis.identity.csrf import CsrfGuard
+from chassis.identity.csrf import guard_sessions
 from chassis.identity.demo_people import demo_people
 from chassis.identity.development import PATH, DevelopmentIssuer, issuer_address, mint
 from chassis.identity.login import challenge_of, current_session, mount_login, safe_path
@@ -42,13 +42,7 @@ class Desk:
         mount_login(self.app, login)
         self.app.mount(PATH, self.issuer.app)
         assert self.access.sessions is not None
-        self.app.add_middleware(
-            CsrfGuard,
-            sessions=self.access.sessions,
-            public_url=URL,
-            catalogue=self.app.state.catalogue,
-            exempt=(PATH,),
-        )
+        guard_sessions(self.app, self.access.sessions, URL, exempt=(PATH,))
         _pages(self.app)
 
     async def to_the_choice(self, wanted: str = "/who?q=1") -> httpx.Response:
@@ -390,6 +384,7 @@ async def test_a_change_needs_our_origin_and_the_sessions_own_token(desk: Desk) 
         answer = await desk.browser.post("/change", headers=raw, data=form)
         assert answer.status_code == status, (headers, form, answer.text)
         assert not code or answer.json()["code"] == code
+        assert answer.headers["traceparent"], "a refusal of the guard is traced as well"
 
 
 async def test_the_token_of_another_session_does_not_do(desk: Desk) -> None:
