@@ -12,6 +12,10 @@ from aiokafka.partitioner import murmur2
 from xiapai_contracts.topic import Topic
 
 
+Partition = tuple[str, int]
+"""Name of a topic (without prefix) and number of a partition."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KafkaSettings:
     """How to reach a broker, and what it can do.

@@ -4,6 +4,7 @@ Made by Alembic (``ledger/migrations``); declared here for queries only.
 """
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     Column,
@@ -104,6 +105,7 @@ watermarks = Table(
     Column("offset", BigInteger, nullable=False),
     Column("next", BigInteger, nullable=False),
     Column("reached_at", moment, nullable=True),
+    Column("former", ARRAY(Text), nullable=False),
 )
 
 dead_letters = Table(

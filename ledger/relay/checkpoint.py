@@ -6,11 +6,9 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from ledger.kafka import Partition
 from ledger.schema import events, meta
 from ledger.schema import published as table
-
-Partition = tuple[str, int]
-"""Name of a topic (without prefix) and number of a partition."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from xiapai_contracts.record import Headers
 
-from ledger.kafka import KafkaSettings
-from ledger.relay.checkpoint import Partition
+from ledger.kafka import KafkaSettings, Partition
 
 BATCH_BYTES = 256 * 1024
 WAVE_SECONDS = 20.0

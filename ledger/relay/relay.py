@@ -16,9 +16,9 @@ from xiapai_contracts.record import KEY_CHANGED, MARKER, Meta, to_headers
 from xiapai_contracts.topic import Topic
 
 from ledger import reader
-from ledger.kafka import KafkaSettings, TopicMismatch, describe, ensure_topics, partition_of
+from ledger.kafka import KafkaSettings, Partition, TopicMismatch, describe, ensure_topics, partition_of
 from ledger.recorded import Recorded
-from ledger.relay.checkpoint import Checkpoint, Moved, Partition, Reached, load, look, store, taken_back
+from ledger.relay.checkpoint import Checkpoint, Moved, Reached, load, look, store, taken_back
 from ledger.relay.leadership import POLL_SECONDS, Leadership, LeadershipLost, first_to_end
 from ledger.relay.publisher import Publisher, Queue
 from ledger.relay.witness import LogLost, Witness

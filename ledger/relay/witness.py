@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from xiapai_contracts.record import MalformedRecord, Meta, from_headers
 from xiapai_contracts.topic import Topic
 
-from ledger.kafka import Admin, KafkaSettings, topic_name
-from ledger.relay.checkpoint import Checkpoint, Partition, Reached, hash_at
+from ledger.kafka import Admin, KafkaSettings, Partition, topic_name
+from ledger.relay.checkpoint import Checkpoint, Reached, hash_at
 
 READ_SECONDS = 5.0
 

@@ -83,11 +83,11 @@ def fill(count: int, jars: int = 7, start: int = 1) -> list[tuple[str, Any]]:
 
 
 @asynccontextmanager
-async def running(*parts: Awaitable[Any]) -> AsyncIterator[list["asyncio.Future[Any]"]]:
+async def running(*parts: Awaitable[Any]) -> AsyncIterator[None]:
     """Let them run beside the test; one that fails fails the test at the end."""
     tasks = [asyncio.ensure_future(part) for part in parts]
     try:
-        yield tasks
+        yield
     finally:
         for task in tasks:
             if not task.done():

@@ -106,7 +106,7 @@ async def test_a_marker_tells_an_idle_partition_how_far_the_ledger_is(database: 
             last = await record(engine, ("jar-1", fill(1)[0][1]))
 
             async def reached() -> bool:
-                seen = defaultdict(int)
+                seen: dict[tuple[str, int], int] = defaultdict(int)
                 for topic in (JARS, LIDS):
                     for one in await everything(kafka, topic, markers=True):
                         seen[topic.name, one.partition] = max(seen[topic.name, one.partition], one.meta.position)
@@ -131,18 +131,17 @@ async def test_a_marker_tells_an_idle_partition_how_far_the_ledger_is(database: 
 async def test_keys_go_to_the_compacted_topic_and_an_erasure_is_a_tombstone(
     database: str, kafka: KafkaSettings
 ) -> None:
-    async with ledger(database) as engine:
-        async with running(Relay(engine, kafka, "shelf", TOPICS).run()):
-            await record(engine, *fill(1), keys={"person-1": b"one", "person-2": b"two"})
-            await record(engine, *fill(1, start=9), keys={"person-1": None})
+    async with ledger(database) as engine, running(Relay(engine, kafka, "shelf", TOPICS).run()):
+        await record(engine, *fill(1), keys={"person-1": b"one", "person-2": b"two"})
+        await record(engine, *fill(1, start=9), keys={"person-1": None})
 
-            async def there() -> dict[bytes | None, bytes | None]:
-                found = await everything(kafka, KEYS)
-                assert all(one.meta.type == KEY_CHANGED and one.meta.previous == 0 for one in found)
-                latest = {one.key: one.value for one in found}
-                return latest if latest.get(b"person-1", b"") is None else {}
+        async def there() -> dict[bytes | None, bytes | None]:
+            found = await everything(kafka, KEYS)
+            assert all(one.meta.type == KEY_CHANGED and one.meta.previous == 0 for one in found)
+            latest = {one.key: one.value for one in found}
+            return latest if latest.get(b"person-1", b"") is None else {}
 
-            assert await until(there) == {b"person-1": None, b"person-2": b"two"}
+        assert await until(there) == {b"person-1": None, b"person-2": b"two"}
 
 
 async def test_a_crash_between_acknowledgement_and_checkpoint_repeats_and_breaks_nothing(
@@ -203,27 +202,26 @@ async def test_a_topic_deleted_is_made_again_and_filled_again(
 ) -> None:
     from aiokafka.admin import AIOKafkaAdminClient
 
-    async with ledger(database) as engine:
-        async with running(Relay(engine, kafka, "shelf", TOPICS).run()):
-            await record(engine, *fill(60), keys={"person-1": b"one"})
-            await all_there(kafka, 60)
-            admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
-            await admin.start()
-            await admin.delete_topics([kafka.prefix + JARS.name])
-            await admin.close()
-            await record(engine, *fill(40, start=50))
+    async with ledger(database) as engine, running(Relay(engine, kafka, "shelf", TOPICS).run()):
+        await record(engine, *fill(60), keys={"person-1": b"one"})
+        await all_there(kafka, 60)
+        admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+        await admin.start()
+        await admin.delete_topics([kafka.prefix + JARS.name])
+        await admin.close()
+        await record(engine, *fill(40, start=50))
 
-            async def whole() -> bool:
-                try:
-                    found = await asyncio.wait_for(everything(kafka, JARS), 5)
-                except Exception:
-                    return False
-                return len({one.meta.position for one in found}) == 100
+        async def whole() -> bool:
+            try:
+                found = await asyncio.wait_for(everything(kafka, JARS), 5)
+            except Exception:
+                return False
+            return len({one.meta.position for one in found}) == 100
 
-            await until(whole, seconds=60)
-            records = await everything(kafka, JARS)
-            first = min(one.offset for one in records if one.meta.position == records[0].meta.position)
-            assert first == 0
+        await until(whole, seconds=60)
+        records = await everything(kafka, JARS)
+        first = min(one.offset for one in records if one.meta.position == records[0].meta.position)
+        assert first == 0
 
 
 async def test_a_topic_deleted_and_filled_by_another_is_noticed_at_the_start(

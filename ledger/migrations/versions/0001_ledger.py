@@ -93,6 +93,7 @@ CREATE TABLE watermarks (
     "offset" bigint NOT NULL,
     next bigint NOT NULL,
     reached_at timestamptz,
+    former text[] NOT NULL DEFAULT '{}',
     PRIMARY KEY (handler, topic, partition)
 );
 

@@ -1,0 +1,160 @@
+"""Apply batches of records to a handler's database: each record once, in order, or parked; all in one transaction.
+
+The watermark rows are locked and compared first. A reader that was left behind in a rebalance finds them moved, and
+writes nothing.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from xiapai_contracts.event import Codec
+from xiapai_contracts.topic import Topic
+
+from ledger import deadletters, watermark
+from ledger.entry import Unavailable, VersionConflict
+from ledger.kafka import Partition
+from ledger.reason import reason_of
+from ledger.sift import BEHIND, Delivered, KafkaRecord, Letter, letter, sift
+from ledger.trouble import is_trouble
+from ledger.watermark import Watermark
+
+__all__ = ["Batch", "Delivered", "Fenced", "Handler", "Outcome", "StillConflicting", "deliver"]
+
+log = logging.getLogger(__name__)
+
+CONFLICT_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """Who reads: ``name`` (stable: its watermarks and consumer group hang on it), the topics, and what is done.
+
+    ``apply`` writes through the given connection and through nothing else, and keeps nothing between calls: its
+    transaction may be rolled back and the events come again, fewer at a time. An exception parks the events that cause
+    it.
+    """
+
+    name: str
+    topics: tuple[Topic, ...]
+    apply: Callable[[AsyncConnection, Sequence[Delivered]], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class Batch:
+    """The records of one partition, read by someone who believes that the watermark is ``held``."""
+
+    topic: Topic
+    held: Watermark
+    records: Sequence[KafkaRecord]
+    scanning: bool = False
+
+
+@dataclass(slots=True)
+class Outcome:
+    """The watermarks now, the partitions in which events are missing, and how many records were what."""
+
+    marks: dict[Partition, Watermark] = field(default_factory=dict)
+    gaps: set[Partition] = field(default_factory=set)
+    applied: int = 0
+    parked: int = 0
+    unreadable: int = 0
+
+
+class Fenced(Exception):
+    """Another reader has moved a watermark since: nothing was written. Load it and read from there."""
+
+
+class StillConflicting(Exception):
+    """One event alone conflicts with other writers again and again: try the batch again later."""
+
+
+async def deliver(engine: AsyncEngine, handler: Handler, codec: Codec, batches: Mapping[Partition, Batch]) -> Outcome:
+    """Apply what is new in the batches, once.
+
+    Raises:
+        Fenced: see there.
+        StillConflicting: see there.
+        DBAPIError, OSError: the database is away (:func:`ledger.trouble.is_trouble`); what was not committed comes
+            again. After a commit of unknown outcome the next call raises Fenced, which is right as well.
+    """
+    outcome, events, letters = Outcome(), [], []
+    for partition, batch in batches.items():
+        sifted = sift(batch.topic, partition[1], batch.held, batch.records, codec, scanning=batch.scanning)
+        outcome.marks[partition] = sifted.mark
+        outcome.unreadable += sifted.unreadable
+        if sifted.gap:
+            outcome.gaps.add(partition)
+        events.append(sifted.events)
+        letters += sifted.letters
+    changed = {partition: mark for partition, mark in outcome.marks.items() if mark != batches[partition].held}
+    if not changed and not letters:
+        return outcome
+    async with engine.begin() as connection:
+        there = await watermark.take(connection, handler.name, batches)
+        if any(there.get(partition) != batch.held for partition, batch in batches.items()):
+            raise Fenced(handler.name)
+        todo = list(chain.from_iterable(events))
+        streams = {one.meta.stream for one in todo}
+        parked = await deadletters.parked_streams(connection, handler.name, streams) if streams else set()
+        ready = [one for one in todo if one.meta.stream not in parked]
+        letters += [letter(one, BEHIND) for one in todo if one.meta.stream in parked]
+        failed = await _apply(connection, handler, ready) if ready else []
+        letters += failed
+        # By position, so that the queue of a stream keeps its order (an undecodable event may precede in `letters`).
+        letters.sort(key=lambda one: (one.topic, one.partition, one.offset))
+        await deadletters.park(connection, handler.name, letters)
+        await watermark.save(connection, handler.name, changed)
+    outcome.parked = len(letters) - outcome.unreadable
+    outcome.applied = len(ready) - len(failed)
+    for one in letters:
+        if one.reason != BEHIND:
+            log.error(
+                "%s: parked %s %s/%s offset %s: %s",
+                handler.name,
+                one.stream or "an unreadable record",
+                one.topic,
+                one.partition,
+                one.offset,
+                one.reason,
+            )
+    return outcome
+
+
+async def _apply(connection: AsyncConnection, handler: Handler, events: Sequence[Delivered]) -> list[Letter]:
+    """Apply all at once; where that fails, by halves, down to the single events that fail. Those are parked, with what
+    follows them in their streams."""
+    letters: list[Letter] = []
+    spoiled: set[str] = set()
+    portions = [events]
+    attempts = 0
+    while portions:
+        portion = [one for one in portions[-1] if one.meta.stream not in spoiled]
+        letters += [letter(one, BEHIND) for one in portions[-1] if one.meta.stream in spoiled]
+        portions.pop()
+        if not portion:
+            continue
+        try:
+            async with connection.begin_nested():
+                await handler.apply(connection, portion)
+        except Exception as error:
+            if is_trouble(error) or isinstance(error, Unavailable):
+                raise
+            if len(portion) > 1:
+                half = len(portion) // 2
+                portions += [portion[half:], portion[:half]]
+            elif isinstance(error, VersionConflict):
+                attempts += 1
+                if attempts >= CONFLICT_ATTEMPTS:
+                    raise StillConflicting(handler.name) from error
+                portions.append(portion)
+                await asyncio.sleep(0.01 * attempts)
+                continue
+            else:
+                spoiled.add(portion[0].meta.stream)
+                letters.append(letter(portion[0], reason_of(error)))
+        attempts = 0
+    return letters

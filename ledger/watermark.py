@@ -1,0 +1,152 @@
+"""How far a handler has come in a partition, kept in the handler's own database with what it wrote there."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import Text, any_, bindparam, literal, select, text, tuple_, update
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ledger.kafka import Partition
+from ledger.schema import watermarks as table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watermark:
+    """``position`` is that of the last event applied in the source's life ``epoch`` (0: none). ``reached`` is how far
+    the source's ledger is known in this partition, by that event or by a marker, published at ``reached_at``; that
+    record has ``hash`` and stood at ``offset`` (-1: none). ``next`` is the offset to read next. ``former`` are lives of
+    the source that are over: their records are passed over.
+    """
+
+    epoch: str = ""
+    position: int = 0
+    reached: int = 0
+    hash: bytes = b""
+    offset: int = -1
+    next: int = 0
+    former: tuple[str, ...] = ()
+    reached_at: datetime | None = field(default=None, compare=False)
+
+
+NOTHING = Watermark()
+
+_columns = (
+    table.c.topic,
+    table.c.partition,
+    table.c.epoch,
+    table.c.position,
+    table.c.reached,
+    table.c.hash,
+    table.c.offset,
+    table.c.next,
+    table.c.former,
+    table.c.reached_at,
+)
+
+_MAKE = text("""
+INSERT INTO watermarks (handler, topic, partition, epoch, position, reached, hash, "offset", next)
+SELECT :handler, t, p, '', 0, 0, '', -1, 0
+  FROM unnest(CAST(:topics AS text[]), CAST(:partitions AS integer[])) AS k(t, p) ORDER BY t, p
+    ON CONFLICT DO NOTHING
+""")
+
+
+async def load(
+    connection: AsyncConnection, handler: str, partitions: Iterable[Partition]
+) -> dict[Partition, Watermark]:
+    """The watermarks of these partitions; rows that are missing are made."""
+    wanted = sorted(partitions)
+    await connection.execute(
+        _MAKE,
+        {"handler": handler, "topics": [topic for topic, _ in wanted], "partitions": [number for _, number in wanted]},
+    )
+    return await _read(connection, handler, wanted, lock=False)
+
+
+async def take(
+    connection: AsyncConnection, handler: str, partitions: Iterable[Partition]
+) -> dict[Partition, Watermark]:
+    """The watermarks of these partitions, locked until the transaction ends; always in the same order, so that two who
+    take several wait for each other and do not deadlock."""
+    return await _read(connection, handler, sorted(partitions), lock=True)
+
+
+async def _read(
+    connection: AsyncConnection, handler: str, partitions: list[Partition], lock: bool
+) -> dict[Partition, Watermark]:
+    query = (
+        select(*_columns)
+        .where(table.c.handler == handler, tuple_(table.c.topic, table.c.partition).in_(partitions))
+        .order_by(table.c.topic, table.c.partition)
+    )
+    found = await connection.execute(query.with_for_update() if lock else query)
+    return {
+        (row.topic, row.partition): Watermark(
+            epoch=row.epoch,
+            position=row.position,
+            reached=row.reached,
+            hash=bytes(row.hash),
+            offset=row.offset,
+            next=row.next,
+            former=tuple(row.former),
+            reached_at=row.reached_at,
+        )
+        for row in found
+    }
+
+
+_save = (
+    update(table)
+    .where(
+        table.c.handler == bindparam("the_handler"),
+        table.c.topic == bindparam("the_topic"),
+        table.c.partition == bindparam("the_partition"),
+    )
+    .values({column: bindparam(column.name) for column in _columns[2:]})
+)
+
+
+async def save(connection: AsyncConnection, handler: str, marks: Mapping[Partition, Watermark]) -> None:
+    """Write the watermarks; call it only in the transaction that took them."""
+    if marks:
+        await connection.execute(
+            _save,
+            [
+                {
+                    "the_handler": handler,
+                    "the_topic": topic,
+                    "the_partition": number,
+                    "epoch": mark.epoch,
+                    "position": mark.position,
+                    "reached": mark.reached,
+                    "hash": mark.hash,
+                    "offset": mark.offset,
+                    "next": mark.next,
+                    "former": list(mark.former),
+                    "reached_at": mark.reached_at,
+                }
+                for (topic, number), mark in marks.items()
+            ],
+        )
+
+
+async def positions(connection: AsyncConnection, handlers: Iterable[str]) -> dict[tuple[str, str], list[Watermark]]:
+    """The watermarks of handlers by handler and topic: what a read model made by them reflects."""
+    names = literal(list(handlers), ARRAY(Text))
+    found: dict[tuple[str, str], list[Watermark]] = {}
+    rows = await connection.execute(select(table.c.handler, *_columns).where(table.c.handler == any_(names)))
+    for row in rows:
+        mark = Watermark(
+            epoch=row.epoch,
+            position=row.position,
+            reached=row.reached,
+            hash=bytes(row.hash),
+            offset=row.offset,
+            next=row.next,
+            former=tuple(row.former),
+            reached_at=row.reached_at,
+        )
+        found.setdefault((row.handler, row.topic), []).append(mark)
+    return found
