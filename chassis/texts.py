@@ -24,7 +24,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "input-invalid": (
         "输入有 {count} 处不符合要求。请按 errors 中逐项的说明改正后再提交。",
-        "The input has {count} mistakes. Correct them as errors says, one by one, and send it again.",
+        "Mistakes in the input: {count}. Correct them as errors says, one by one, and send it again.",
     ),
     "body-not-json": (
         "请求体不是有效的 JSON。请检查引号、逗号和编码(UTF-8)后再提交。",
@@ -73,14 +73,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "not-ready": (
         "服务尚未就绪:{what}。请稍后再试;/readyz 说明还缺什么。",
         "The service is not ready: {what}. Try again later; /readyz says what is missing.",
-    ),
-    "broker-away": (
-        "消息服务暂时不可用,命令仍被接受,画面会稍后更新。请稍后刷新。",
-        "The broker is away; commands are still taken and pages follow later. Reload in a while.",
-    ),
-    "moved-on": (
-        "您读取之后,这条记录已被别人改动。请刷新后再提交。",
-        "Somebody changed this record after you read it. Reload it and submit again.",
     ),
     "request-in-flight": (
         "同一个 Idempotency-Key 的命令正在处理。请稍后用原值再试,将得到同一结果。",
