@@ -19,6 +19,7 @@ from deploy.embedded import trouble
 _spawner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spawner")
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 PR_SET_PDEATHSIG = 1
+_given: set[int] = set()
 
 
 def spawn(
@@ -106,10 +107,12 @@ def is_free(port: int) -> bool:
 
 def free_port() -> int:
     """A loopback port below the ephemeral range, so that no outgoing connection takes it meanwhile."""
-    start = 20_000 + (os.getpid() * 37 + time.monotonic_ns() // 1000) % 10_000
+    start = os.getpid() * 37 + time.monotonic_ns() // 1000
     for offset in range(10_000):
-        port = 20_000 + (start - 20_000 + offset) % 10_000
-        if is_free(port):
+        port = 20_000 + (start + offset) % 10_000
+        # One that we gave away a moment ago is free until its server listens.
+        if port not in _given and is_free(port):
+            _given.add(port)
             return port
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
