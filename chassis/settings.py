@@ -126,6 +126,13 @@ class Settings(BaseSettings):
         default=8, ge=1, le=50, description="attempts to deliver a reminder before it is given up"
     )
 
+    category_rules: Annotated[
+        _File, Field(description="hosts that each category allows, by day, instead of the committed table (TOML)")
+    ] = None
+    import_retention_days: int = Field(
+        default=30, ge=1, le=3650, description="days that an uploaded workbook is kept, for its back-copy"
+    )
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="least level that is logged"
     )
