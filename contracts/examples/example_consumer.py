@@ -24,9 +24,9 @@ async def follow(bootstrap: str, topic: str = "registry.postings") -> AsyncItera
             if meta.epoch != epoch:  # the ledger was restored, and all of it comes again
                 position = 0
                 yield record.partition, meta, None
-            if meta.previous > position:
-                raise RuntimeError(f"records between {position} and {meta.position} are missing: start over")
-            if meta.position > position:  # else it is here for the second time
+            if meta.previous > position:  # the broker lost some; once that is noticed, all of it comes again
+                print(f"partition {record.partition}: {position} is not followed by {meta.position}", file=sys.stderr)
+            elif meta.position > position:  # else it is here for the second time
                 reached[record.partition] = (meta.epoch, meta.position)
                 if meta.type != MARKER:
                     try:

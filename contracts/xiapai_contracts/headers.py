@@ -25,7 +25,7 @@ _ALWAYS: Node = {
     "ce_epoch": _text("台账的一次生命, 恢复备份后更换. The life of the source's ledger; another one after a restore."),
     "ce_position": _text("台账位置, 从 1 起连续. Counts the source's events from 1 without gaps.", pattern=_NUMBER),
     "ce_previous": _text(
-        "同一分区中前一条记录的位置, 0 表示没有. The position of the record before this one in the partition; 0: none.",
+        "同一分区中前一个事件的位置, 0 表示没有. The position of the event before this record in the partition; 0: none.",
         pattern=_NUMBER,
     ),
     "ce_published": _moment("发布的真实时间. The real time at which it was published."),

@@ -30,8 +30,8 @@ class Meta:
     """What the headers of a record say.
 
     ``epoch`` names the life of the source's ledger: it changes when the ledger is restored from a backup.
-    ``position`` counts the source's events without gaps from 1. ``previous`` is the position of the record before this
-    one in the same partition (0: none), so that a reader sees a gap. ``version`` counts the stream's events from 1.
+    ``position`` counts the source's events without gaps from 1. ``previous`` is the position of the event before this
+    record in the same partition (0: none), so that a reader sees a gap. ``version`` counts the stream's events from 1.
     ``hash`` chains the ledger, ``stream_hash`` the stream (SHA-256, 32 bytes; empty on markers without events).
     ``published`` is the real time at which the relay sent it, ``recorded_at`` the ledger's own time.
     """
