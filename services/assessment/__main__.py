@@ -1,0 +1,43 @@
+"""考核, assessment: `python -m services.assessment api|relay|worker`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from xiapai_contracts.assessment import TOPICS
+from xiapai_contracts.topics import CODEC
+
+from chassis.cursor import Cursors
+from chassis.identity.wiring import session_key
+from chassis.keys import derive
+from chassis.process import main
+from chassis.service import Service, Tools, Work
+from services.assessment import open_baselines, rules
+from services.assessment.api import Context, router
+from services.assessment.reactions import arrivals
+from services.assessment.texts import TEXTS
+
+
+@asynccontextmanager
+async def open_api(tools: Tools) -> AsyncIterator[Context]:
+    yield Context(tools.engine, Cursors(derive(session_key(tools.settings), "cursor")))
+
+
+@asynccontextmanager
+async def open_work(tools: Tools) -> AsyncIterator[Work]:
+    yield Work(handlers=(arrivals(tools.desk, tools.clock, rules.load()), open_baselines.PROJECTION))
+
+
+SERVICE = Service(
+    name="assessment",
+    codec=CODEC,
+    router=router,
+    open_api=open_api,
+    open_work=open_work,
+    topics=TOPICS,
+    texts=TEXTS,
+    migrations=((Path(__file__).parent / "migrations", "assessment_schema"),),
+)
+
+if __name__ == "__main__":
+    main(SERVICE)

@@ -1,0 +1,1 @@
+"""汇报: what posted cadres report, to whom, and by when."""
