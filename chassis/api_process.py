@@ -12,13 +12,14 @@ from sqlalchemy import text
 from chassis.health import Condition, Fine, mount_health
 from chassis.http import make_app
 from chassis.identity.access import set_access
-from chassis.identity.csrf import CsrfGuard
+from chassis.identity.csrf import guard_sessions
 from chassis.identity.demo_people import DemoPerson, demo_people
 from chassis.identity.development import PATH as ISSUER
 from chassis.identity.development import DevelopmentIssuer
 from chassis.identity.login import mount_login
 from chassis.identity.wiring import api_access, desk_access
 from chassis.problems import Conflict, Unavailable, Unprocessable
+from chassis.problems_page import mount_problems
 from chassis.service import Service
 from chassis.settings import Settings
 from chassis.telemetry import metrics_endpoint, new_metrics
@@ -37,7 +38,6 @@ def api_app(
 ) -> FastAPI:
     """The application of ``services``. ``/docs`` describes ``documented`` too, so that one address tells all; ``people``
     are who can log in at the development issuer."""
-    http = httpx.AsyncClient(timeout=10, follow_redirects=False)
     conditions: dict[str, Any] = {}
 
     @asynccontextmanager
@@ -65,22 +65,20 @@ def api_app(
         description=DESCRIPTION,
         redoc_url=None,
     )
+    mount_problems(app, app.state.catalogue)
     for service in services:
         app.include_router(service.router)
+    own_issuer = settings.development and settings.oidc_issuer is None
+    # Our own issuer is asked in memory: its public address need not be reachable from here.
+    http = httpx.AsyncClient(timeout=10, transport=httpx.ASGITransport(app) if own_issuer else None)
     if any(service.desk for service in services):
         access, login = desk_access(settings, http)
         mount_login(app, login)
-        app.add_middleware(
-            CsrfGuard,
-            sessions=login.sessions,
-            public_url=settings.public_url,
-            catalogue=app.state.catalogue,
-            exempt=(ISSUER,),
-        )
+        guard_sessions(app, login.sessions, settings.public_url, exempt=(ISSUER,))
     else:
         access = api_access(settings, http)
     set_access(app, access)
-    if settings.development and settings.oidc_issuer is None:
+    if own_issuer:
         app.mount(ISSUER, DevelopmentIssuer(settings, people or demo_people()).app)
     mount_health(app, live={"loop": _fine}, ready=conditions)
     metrics: CollectorRegistry = new_metrics()

@@ -10,7 +10,6 @@ from chassis.service import Service
 from chassis.settings import Settings
 from chassis.tools import check_service, kafka_settings, open_engine, open_tools
 from ledger.relay import Relay
-from ledger.worker import Worker
 
 STUCK_SECONDS = 60.0
 """Without progress for so long, a process is not alive: its loops turn at least every few seconds, also when idle."""

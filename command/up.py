@@ -108,7 +108,7 @@ def run(data: Path, port: int | None, *, demo: bool, console: Console) -> int:
         say(f"督导台 desk: {url}/")
         say("就绪", style="bold green")
         if demo:
-            loading = threading.Thread(target=_demo, args=(data, url, console, stop), daemon=True)
+            loading = threading.Thread(target=_demo, args=(data, console, stop), daemon=True)
             loading.start()
         while not stop.wait(0.2):
             for child in children:
@@ -207,9 +207,9 @@ def _until_ready(url: str, children: list[Child], stop: threading.Event, say: Ca
     return False
 
 
-def _demo(data: Path, url: str, console: Console, stop: threading.Event) -> None:
+def _demo(data: Path, console: Console, stop: threading.Event) -> None:
     try:
-        load_demo(data, url, console, stop)
+        load_demo(data, console, stop)
     except Exception as error:
         if not stop.is_set():
             console.print(f"演示数据没有载入:{type(error).__name__}: {error}", style="red")

@@ -13,7 +13,7 @@ class Refused(Exception):
     """A command that the rules do not allow. ``code`` is stable; its sentences, in Chinese and English, stand in the
     service's catalogue, and ``details`` fill their blanks (never personal data)."""
 
-    def __init__(self, code: str, **details: object) -> None:
+    def __init__(self, code: str, /, **details: object) -> None:
         super().__init__(code)
         self.code = code
         self.details = details

@@ -1,0 +1,238 @@
+"""`./xiapai`: the command. Each verb is a few lines here; its work stands in a file of its own name."""
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import httpx
+import typer
+from rich.console import Console
+
+from chassis.identity.development import mint
+from chassis.identity.principal import Role
+from chassis.process import MISTAKES
+from chassis.process import Role as ProcessRole
+from command import operate, place
+from command.place import DEFAULT_DATA, DataOption, UrlOption
+from deploy.embedded.trouble import Trouble
+from ledger.kafka import TopicMismatch
+from ledger.trouble import is_trouble
+
+HELP = """下派:干部下基层的督导系统。supervision of cadres seconded to the grassroots.
+
+先试一试 try it:  [bold]./xiapai up[/bold]  然后打开它打印的地址 then open the address that it prints.
+
+导入台账 import a workbook:  [bold]./xiapai import 下派台账.xlsx --back 结果.xlsx[/bold]
+
+凡命令都作用于 --data 目录中正在运行的系统;--url 与 XIAPAI_TOKEN 可指向任何其他安装。
+Commands speak to what runs from --data; --url with XIAPAI_TOKEN reaches any other installation.
+"""
+
+app = typer.Typer(
+    help=HELP, rich_markup_mode="rich", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)
+console = Console(highlight=False, soft_wrap=True)
+
+
+@app.command()
+def up(
+    data: DataOption = DEFAULT_DATA,
+    port: Annotated[int | None, typer.Option(help="督导台端口 port of the desk (default 8080, or a free one)")] = None,
+    demo: Annotated[bool, typer.Option("--demo/--no-demo", help="载入演示区 with the demo district")] = True,
+) -> None:
+    """在本机启动全部服务 start everything on this machine, in the foreground.
+
+    不需要 Docker 与 Java。数据保存在 --data 目录;Ctrl-C 停止全部。演示时间停在 2026-07-01 09:00;--no-demo 用真实时间。
+    Needs neither Docker nor Java. Data stays in --data; Ctrl-C stops it all.
+    """
+    from command.up import run
+
+    raise typer.Exit(run(data, port, demo=demo, console=console))
+
+
+@app.command()
+def run(
+    role: Annotated[ProcessRole, typer.Argument(help="api 应答, relay 发布, worker 处理")],
+    services: Annotated[
+        list[str] | None, typer.Argument(help="registry reporting assessment notify projection")
+    ] = None,
+) -> None:
+    """运行一个进程 be one process of one or several services, configured by XIAPAI_* (see chassis/SETTINGS.md)."""
+    from command.run import run as be
+
+    be(role, services or [])
+
+
+@app.command()
+def migrate(data: DataOption = DEFAULT_DATA) -> None:
+    """升级数据库结构 bring every service's tables to this program's version."""
+    place.settings_of(data)
+    asyncio.run(operate.migrate(console))
+
+
+@app.command()
+def topics(data: DataOption = DEFAULT_DATA) -> None:
+    """建立 Kafka 主题 make the topics that are missing, and see that the others are as declared."""
+    place.settings_of(data)
+    asyncio.run(operate.topics(console))
+
+
+@app.command("import")
+def import_(
+    workbook: Annotated[Path, typer.Argument(help="下派台账.xlsx", exists=True, dir_okay=False, metavar="FILE.xlsx")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="只检查,不写入 check only")] = False,
+    back: Annotated[
+        Path | None, typer.Option(help="带逐行结果的回执 the workbook back, with each row's result")
+    ] = None,
+    data: DataOption = DEFAULT_DATA,
+    url: UrlOption = None,
+) -> None:
+    """导入台账 import a workbook. Exits 0 where every row was taken, 3 where some were refused."""
+    from command.importing import client, fetch_back_copy, import_workbook, show
+
+    with client(place.find(data, url)) as http:
+        outcome = import_workbook(http, workbook, dry_run=dry_run, console=console)
+        show(outcome, console)
+        if back is not None:
+            fetch_back_copy(http, outcome, back)
+            console.print(f"回执 back copy: {back}")
+    if outcome.refused:
+        raise typer.Exit(3)
+
+
+@app.command()
+def rebuild(
+    from_ledger: Annotated[bool, typer.Option("--from-ledger", help="直接读台账,不经 Kafka read the ledgers")] = False,
+    data: DataOption = DEFAULT_DATA,
+) -> None:
+    """重建读模型 build the read models anew beside the live ones, compare, and switch; reads go on."""
+    place.settings_of(data)
+    raise typer.Exit(asyncio.run(operate.rebuild(console, from_ledger=from_ledger)))
+
+
+@app.command()
+def audit(data: DataOption = DEFAULT_DATA) -> None:
+    """核对 compare roster, coverage and figures with an independent fold of the ledger. Exits 1 on a difference."""
+    place.settings_of(data)
+    raise typer.Exit(asyncio.run(operate.audit(console)))
+
+
+@app.command()
+def republish(
+    service: Annotated[str, typer.Argument(help="registry, reporting, assessment, notify")],
+    data: DataOption = DEFAULT_DATA,
+) -> None:
+    """重新发布 publish a service's whole ledger again; readers pass over what they know."""
+    place.settings_of(data)
+    asyncio.run(operate.republish(console, service))
+
+
+dead_letters = typer.Typer(help="搁置的记录 records that could not be applied, parked with their reason.")
+app.add_typer(dead_letters, name="dead-letters", no_args_is_help=True)
+ServiceArgument = Annotated[str, typer.Argument(help="registry, reporting, assessment, notify, projection")]
+HandlerOption = Annotated[str | None, typer.Option(help="只看这个处理者 only of this handler")]
+StreamOption = Annotated[str | None, typer.Option(help="只看这个流 only of this stream")]
+
+
+@dead_letters.command("list")
+def dead_letters_list(data: DataOption = DEFAULT_DATA) -> None:
+    """列出 list what is parked, by service, handler and stream."""
+    from command import letters
+
+    place.settings_of(data)
+    asyncio.run(letters.show(console))
+
+
+@dead_letters.command("replay")
+def dead_letters_replay(
+    service: ServiceArgument,
+    handler: HandlerOption = None,
+    stream: StreamOption = None,
+    data: DataOption = DEFAULT_DATA,
+) -> None:
+    """按原序重放 apply what is parked, in order. Exits 1 where something still fails."""
+    from command import letters
+
+    place.settings_of(data)
+    raise typer.Exit(asyncio.run(letters.replay(console, service, handler, stream)))
+
+
+@dead_letters.command("discard")
+def dead_letters_discard(
+    service: ServiceArgument,
+    handler: Annotated[str, typer.Option(help="处理者 handler")],
+    stream: StreamOption = None,
+    letter: Annotated[list[int] | None, typer.Option("--id", help="单条编号 one letter (may be repeated)")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="不再询问 do not ask")] = False,
+    data: DataOption = DEFAULT_DATA,
+) -> None:
+    """放弃 give up what is parked of a stream, or single letters; it is written to the log."""
+    from command import letters
+
+    place.settings_of(data)
+    if not yes:
+        typer.confirm("放弃这些搁置的记录?give up what is parked?", abort=True)
+    asyncio.run(letters.discard(console, service, handler, stream, letter or []))
+
+
+@app.command("verify-chain")
+def verify_chain(data: DataOption = DEFAULT_DATA) -> None:
+    """校验台账 verify both hash chains of every ledger, and its tail against the topic. Exits 1 where one is broken."""
+    place.settings_of(data)
+    raise typer.Exit(asyncio.run(operate.verify_chain(console)))
+
+
+@app.command()
+def erase(
+    person: Annotated[str, typer.Argument(help="人员编号 the person's number")],
+    ground: Annotated[str, typer.Option(help="依据 why")] = "本人申请",
+    yes: Annotated[bool, typer.Option("--yes", help="不再询问 do not ask")] = False,
+    data: DataOption = DEFAULT_DATA,
+    url: UrlOption = None,
+) -> None:
+    """删除个人信息 destroy the key of a person, for ever: name, number and phone can then be read by nobody."""
+    if not yes:
+        typer.confirm(f"永久删除 {person} 的个人信息?erase the personal data of {person} for ever?", abort=True)
+    operate.erase(place.find(data, url), person, ground, console)
+
+
+@app.command()
+def token(
+    role: Annotated[Role, typer.Option(help="角色 role")],
+    unit: Annotated[str | None, typer.Option(help="单位代码 unit, for clerk and leader")] = None,
+    category: Annotated[list[str] | None, typer.Option(help="类别 a department's category (may be repeated)")] = None,
+    person: Annotated[str | None, typer.Option(help="人员编号 person, for cadre")] = None,
+    data: DataOption = DEFAULT_DATA,
+) -> None:
+    """打印开发令牌 print a bearer token of the development issuer."""
+    print(mint(place.settings_of(data), role, unit=unit, categories=category or [], person=person))
+
+
+def main() -> None:
+    """Run the command; what a person can put right is said in one line."""
+    from command.importing import ImportFailed
+
+    try:
+        app()
+    except (*MISTAKES, Trouble, TopicMismatch, place.NotRunning, ImportFailed, operate.Unknown) as mistake:
+        print(mistake, file=sys.stderr)
+        raise SystemExit(1) from None
+    except httpx.TransportError as error:
+        print(
+            f"接口无法连接:{type(error).__name__}。the API cannot be reached: is it running? (./xiapai up)",
+            file=sys.stderr,
+        )
+        raise SystemExit(1) from None
+    except Exception as error:
+        if not is_trouble(error):
+            raise
+        print(
+            "数据库或消息代理无法连接。the database or the broker cannot be reached: is it running? (./xiapai up)",
+            file=sys.stderr,
+        )
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()

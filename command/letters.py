@@ -1,0 +1,69 @@
+"""`xiapai dead-letters`: what could not be applied, why, and what to do about it."""
+
+import getpass
+
+from rich.console import Console
+from rich.table import Table
+
+from chassis.settings import load_settings
+from chassis.tools import open_engine, open_tools
+from command.operate import Unknown, named
+from command.services import SERVICES
+from ledger import deadletters
+
+
+async def show(console: Console) -> None:
+    """List the queues of every service."""
+    settings = load_settings()
+    table = Table("服务 service", "处理者 handler", "流 stream", "条数 waiting", "自 since", "编号 id", "原因 reason")
+    for service in SERVICES:
+        engine = open_engine(service, settings)
+        try:
+            for one in await deadletters.list_parked(engine):
+                stream = one.stream or f"{one.topic}[{one.partition}]"
+                since = one.since.astimezone().strftime("%m-%d %H:%M")
+                table.add_row(service.name, one.handler, stream, str(one.count), since, str(one.id), one.reason)
+        finally:
+            await engine.dispose()
+    console.print(table if table.row_count else "没有搁置的记录 nothing is parked")
+
+
+async def replay(console: Console, name: str, handler: str | None, stream: str | None) -> int:
+    """Apply what is parked, in order; 1 where something still fails.
+
+    Raises:
+        Unknown: no such service or handler.
+    """
+    service = named(name, SERVICES)
+    left = 0
+    async with open_tools(service, load_settings()) as tools, service.open_work(tools) as work:
+        handlers = {one.name: one for one in work.handlers}
+        if handler is not None and handler not in handlers:
+            raise Unknown(f"没有处理者 {handler}。no such handler; there are: {', '.join(handlers)}")
+        for one in handlers.values():
+            if handler not in (None, one.name):
+                continue
+            for result in await deadletters.replay(tools.engine, one.name, one.apply, tools.codec, stream):
+                left += result.left
+                console.print(
+                    f"{result.handler} {result.stream}: 已应用 applied {result.applied}, 仍搁置 left {result.left}"
+                    + (f" ({result.reason})" if result.left else "")
+                )
+    return 1 if left else 0
+
+
+async def discard(console: Console, name: str, handler: str, stream: str | None, ids: list[int]) -> None:
+    """Give up a stream's queue, or single letters by their ids.
+
+    Raises:
+        Unknown: no such service, or neither a stream nor an id is named.
+    """
+    service = named(name, SERVICES)
+    if (stream is None) == (not ids):
+        raise Unknown("请用 --stream 或 --id 之一指明。name either --stream or --id")
+    engine = open_engine(service, load_settings())
+    try:
+        gone = await deadletters.discard(engine, handler, by=getpass.getuser(), ids=ids or None, stream=stream)
+    finally:
+        await engine.dispose()
+    console.print(f"已放弃 {gone} 条 given up")
