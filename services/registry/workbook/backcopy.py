@@ -167,10 +167,12 @@ class _Splice:
     def _end(self, name: str) -> None:
         at = self._parser.CurrentByteIndex
         if name == self._cutting:
-            self._done = self._after(name, at)
+            self._done = at if self._is_empty_tag(name, at) else self._behind_the_tag(at)
             self._cutting = ""
         elif name.rpartition(":")[2] == "row" and self._cells:
-            self._put(name[:-3], at, _MOST_COLUMNS + 1)
+            if not self._is_empty_tag(name, at):
+                self._put(name[:-3], at, _MOST_COLUMNS + 1)
+            self._cells = []
         elif name.rpartition(":")[2] == "sheetData":
             self._within = False
 
@@ -183,34 +185,32 @@ class _Splice:
         if self._next is not None and self._next[0] == self._row:
             self._cells = sorted(zip(self._columns, self._next[1], strict=True))
             self._copy(at)
-            start = at - self._base
-            end = self._held.index(b">", start) + 1
+            self._done = self._behind_the_tag(at)
             # The hint of which columns a row spans would be wrong now, and it is optional.
-            self._out += _SPANS.sub(b"", bytes(self._held[start:end]))
-            self._done = self._base + end
+            self._out += _SPANS.sub(b"", bytes(self._held[at - self._base : self._done - self._base]))
 
     def _put(self, prefix: str, at: int, upto: int) -> None:
         """Writes the cells that stand before column ``upto`` or in it, at that place of the input."""
         while self._cells and self._cells[0][0] <= upto:
             column, text = self._cells.pop(0)
             self._copy(at)
-            if text:
-                self._out += _cell(prefix, f"{letters_of(column)}{self._row}", text)
+            self._out += _cell(prefix, f"{letters_of(column)}{self._row}", text)
 
     def _cut(self, name: str, at: int) -> None:
         self._copy(at)
         self._cutting = name
 
-    def _after(self, name: str, at: int) -> int:
-        """The place behind the element that ends: of an empty tag, expat already stands there."""
-        start = at - self._base
-        closing = f"</{name}".encode()
-        if self._held[start : start + len(closing)] == closing:
-            return self._base + self._held.index(b">", start) + 1
-        return at
+    def _behind_the_tag(self, at: int) -> int:
+        return self._held.index(b">", at - self._base) + 1 + self._base
+
+    def _is_empty_tag(self, name: str, at: int) -> bool:
+        """Whether the element that ends at this place was ``<name/>``: there expat already stands behind it."""
+        return not self._held.startswith(f"</{name}".encode(), at - self._base)
 
 
 def _cell(prefix: str, reference: str, text: str) -> bytes:
     p = prefix
+    if not text:
+        return f'<{p}c r="{reference}"/>'.encode()
     words = escape(_NOT_XML.sub("", text)[:_MOST_TEXT])
     return f'<{p}c r="{reference}" t="inlineStr"><{p}is><{p}t>{words}</{p}t></{p}is></{p}c>'.encode()

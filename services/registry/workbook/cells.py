@@ -31,8 +31,10 @@ Cell = str | Number | date | bool | Odd
 
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _NOT_FORMAT = re.compile(r'"[^"]*"|\[[^\]]*\]|\\.|_.|\*.')
-_BUILT_IN_DAYS = frozenset({*range(14, 18), 22, *range(27, 32), 36, *range(50, 55), 57, 58})
+_BUILT_IN_DAYS = frozenset(map(str, (*range(14, 18), 22, *range(27, 32), 36, *range(50, 55), 57, 58)))
 _DIGITS = "0123456789"
+_MOST_DIGITS = 12
+_LETTERS = re.compile(r"[A-Z]{0,3}")
 
 
 class Strings:
@@ -80,7 +82,7 @@ class Decoder:
         if kind == "inlineStr" or kind == "str":
             return text
         if kind == "s":
-            if not text.isdecimal():
+            if not (text.isdecimal() and len(text) < _MOST_DIGITS):
                 raise WorkbookRefused("workbook-damaged", "sharedStrings")
             return self._strings[int(text)]
         if kind == "n":
@@ -113,7 +115,9 @@ def column_letters(reference: str) -> str:
 
 
 def column_number(letters: str) -> int:
-    """``A`` -> 1, ``XFD`` -> 16384."""
+    """``A`` -> 1, ``XFD`` -> 16384; no letters -> 0."""
+    if not _LETTERS.fullmatch(letters):
+        raise WorkbookRefused("workbook-damaged", "r")
     number = 0
     for letter in letters:
         number = number * 26 + ord(letter) - 64
@@ -146,11 +150,7 @@ def day_styles(package: Package, part: str | None) -> frozenset[str]:
             styles.append(attributes.get("numFmtId", "0"))
         elif name in ("numFmts", "cellXfs", "cellStyleXfs", "cellStyles", "dxfs"):
             section = name
-    return frozenset(
-        str(number)
-        for number, style in enumerate(styles)
-        if shows.get(style, style.isdecimal() and int(style) in _BUILT_IN_DAYS)
-    )
+    return frozenset(str(number) for number, style in enumerate(styles) if shows.get(style, style in _BUILT_IN_DAYS))
 
 
 def _shows_a_day(code: str) -> bool:
