@@ -7,7 +7,6 @@ from typing import Any
 from xiapai_contracts.terms import CATEGORIES, TOWNSHIP_LEVEL, Category, ExchangeDirection, Mode, Tier, UnitKind
 
 from ledger.decider import Refused
-from services.registry.category_rules import CategoryRule
 from services.registry.person import Cadre, ErasedPerson, NoPerson, Person
 from services.registry.unit import ClosedUnit, MergedUnit, NoUnit, OpenUnit, Unit
 
@@ -29,6 +28,14 @@ class Terms:
     direction: ExchangeDirection | None = None
     sender_contact: str | None = None
     host_contact: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryRule:
+    """``hosts``: kinds of unit that may take a cadre of a category. ``several``: several postings at once are allowed."""
+
+    hosts: frozenset[UnitKind]
+    several: bool
 
 
 TERMS = tuple(field.name for field in fields(Terms))

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 from xiapai_contracts.terms import Category, UnitKind
 
-from services.registry.category_rules import DEFAULT, BadRules, load
+from chassis.dated import BadRules
+from services.registry.category_rules import DEFAULT, load
 
 
 def test_a_police_officer_is_not_posted_to_a_clinic() -> None:
@@ -36,11 +37,13 @@ def test_a_later_table_takes_effect_on_its_day(tmp_path: Path) -> None:
     ("old", "new", "says"),
     [
         ("from = 2000-01-01", "", "no date"),
-        ('"SCHOOL"', '"SCHOLL"', "write hosts"),
-        ("several = true", 'several = "ja"', "write hosts"),
-        ("RURAL_GUIDE", "RURAL_GUIDES", "must list exactly"),
-        ("[[table]]", "[table]", "no [[table]]"),
-        ("[[table]]", "[[table", "cannot be read"),
+        ('"SCHOOL"', '"SCHOLL"', "SCHOLL"),
+        ("several = true", 'several = "ja"', "several"),
+        ("RURAL_GUIDE", "RURAL_GUIDES", "RURAL_GUIDES"),
+        ("RURAL_GUIDE = ", "# ", "lacks RURAL_GUIDE"),
+        ('["SCHOOL"]', "[]", "no host"),
+        ("[[rule]]", "[rule]", "rule"),
+        ("[[rule]]", "[[rule", "cannot be read"),
     ],
 )
 def test_a_file_of_rules_that_does_not_hold_is_refused_with_the_remedy(

@@ -1,0 +1,56 @@
+"""The registry's composition root: ``python -m services.registry api|relay|worker``."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from xiapai_contracts.registry import TOPICS
+from xiapai_contracts.topics import CODEC
+
+from chassis.dated import BadRules
+from chassis.process import main
+from chassis.seal import Kek
+from chassis.service import Service, Tools, Work
+from chassis.settings import SettingsMistake
+from services.registry.api import router
+from services.registry.asking import Registry
+from services.registry.category_rules import load
+from services.registry.commands.context import Context
+from services.registry.keyring import Keyring
+from services.registry.texts import CONFLICTS, TEXTS
+
+
+def _context(tools: Tools) -> Context:
+    settings = tools.settings
+    kek = Kek.load(settings.key_file("kek_file"), make=settings.development)
+    try:
+        rules = load(settings.category_rules)
+    except BadRules as mistake:
+        raise SettingsMistake(f"XIAPAI_CATEGORY_RULES: {mistake}") from mistake
+    return Context(Keyring(tools.engine, kek), rules)
+
+
+@asynccontextmanager
+async def open_api(tools: Tools) -> AsyncIterator[Registry]:
+    """What the routes work with."""
+    yield Registry(tools.engine, tools.desk, tools.clock, _context(tools))
+
+
+@asynccontextmanager
+async def open_work(tools: Tools) -> AsyncIterator[Work]:
+    """The registry hears of nothing from others; its worker imports workbooks."""
+    yield Work()
+
+
+SERVICE = Service(
+    name="registry",
+    router=router,
+    codec=CODEC,
+    open_api=open_api,
+    open_work=open_work,
+    topics=TOPICS,
+    texts=TEXTS,
+    conflicts=CONFLICTS,
+)
+
+if __name__ == "__main__":
+    main(SERVICE)

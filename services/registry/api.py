@@ -1,0 +1,9 @@
+"""The registry over HTTP, below ``/api/registry``."""
+
+from fastapi import APIRouter
+
+from services.registry import api_persons, api_postings, api_units
+
+router = APIRouter(prefix="/api/registry")
+for part in (api_units, api_persons, api_postings):
+    router.include_router(part.router)
