@@ -9,12 +9,14 @@ from xiapai_contracts.topic import Topic
 
 @event("reminder.recorded")
 class ReminderRecorded:
-    """提醒待发: a reminder is to be sent. ``person`` is to be reminded of ``subject`` by ``due``; recorded before anything is sent."""
+    """提醒待发: a reminder is to be sent. ``person`` is to be reminded of ``subject`` by ``due``; recorded before anything is sent.
+
+    ``subject`` is a code of a list that will grow (today those of :class:`Subject`); ``about`` is the stream it concerns."""
 
     reminder: str
     person: str
     posting: str
-    subject: Subject
+    subject: str
     about: str
     due: date
 

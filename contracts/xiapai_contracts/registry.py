@@ -13,7 +13,6 @@ from xiapai_contracts.terms import (
     ExchangeDirection,
     Mode,
     Rank,
-    RecallGround,
     Sex,
     Tier,
     UnitKind,
@@ -254,11 +253,12 @@ class TermCompleted:
 
 @event("posting.recalled")
 class PostingRecalled:
-    """召回: the cadre is called back on day ``on``; the grounds are a list of the programme."""
+    """召回: the cadre is called back on day ``on``; ``ground`` is a code of the programme's list, which may grow
+    (today those of :class:`xiapai_contracts.terms.RecallGround`)."""
 
     posting: str
     on: date
-    ground: RecallGround
+    ground: str
     remark: str | None = None
 
 
