@@ -1,8 +1,9 @@
-"""What relay and worker processes run: one relay a ledger, one worker a service with all its handlers."""
+"""What relay and worker processes run: one relay a ledger, one worker with the handlers of all its services."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from time import monotonic
 
 from chassis.health import Check, Condition, Degraded, Fine, Missing
@@ -10,6 +11,7 @@ from chassis.service import Service
 from chassis.settings import Settings
 from chassis.tools import check_service, kafka_settings, open_engine, open_tools
 from ledger.relay import Relay
+from ledger.worker import Worker
 
 STUCK_SECONDS = 60.0
 """Without progress for so long, a process is not alive: its loops turn at least every few seconds, also when idle."""
@@ -17,7 +19,7 @@ STUCK_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Jobs:
-    """Jobs that run until they are cancelled, and how to see that they get on."""
+    """What runs until it is cancelled, by name, and how to see that it gets on."""
 
     tasks: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
     live: dict[str, Check] = field(default_factory=dict)
@@ -27,19 +29,11 @@ class Jobs:
 Running = AbstractAsyncContextManager[Jobs]
 
 
-def _moves(progress: Callable[[], float]) -> Check:
-    async def check() -> Condition:
-        still = monotonic() - progress()
-        return Fine() if still < STUCK_SECONDS else Missing(f"no progress for {still:.0f} s")
-
-    return check
-
-
 @asynccontextmanager
 async def open_relays(services: Sequence[Service], settings: Settings) -> AsyncIterator[Jobs]:
     """One relay for each service that writes topics."""
     kafka = kafka_settings(settings)
-    work = Jobs()
+    jobs = Jobs()
     async with AsyncExitStack() as stack:
         for service in services:
             if not service.topics:
@@ -48,28 +42,51 @@ async def open_relays(services: Sequence[Service], settings: Settings) -> AsyncI
             stack.push_async_callback(engine.dispose)
             await check_service(service, engine)
             relay = Relay(engine, kafka, service.name, service.topics)
-            work.tasks[f"relay-{service.name}"] = relay.run
-            work.live[f"relay-{service.name}"] = _moves(lambda relay=relay: relay.last_progress)  # type: ignore[misc]
-            work.ready[f"relay-{service.name}"] = _untroubled(relay)
-        yield work
-
-
-def _untroubled(relay: Relay) -> Check:
-    async def check() -> Condition:
-        return Degraded(relay.trouble) if relay.trouble else Fine()
-
-    return check
+            name = f"relay-{service.name}"
+            jobs.tasks[name] = relay.run
+            jobs.live[name] = partial(_relay_lives, relay)
+            jobs.ready[name] = partial(_relay_untroubled, relay)
+        yield jobs
 
 
 @asynccontextmanager
 async def open_workers(services: Sequence[Service], settings: Settings) -> AsyncIterator[Jobs]:
-    """One worker for each service, and its background work."""
-    kafka = kafka_settings(settings)
-    work = Jobs()
+    """One worker for all handlers, and every service's background work."""
+    jobs = Jobs()
     async with AsyncExitStack() as stack:
+        opened = []
         for service in services:
             tools = await stack.enter_async_context(open_tools(service, settings))
-            own = await stack.enter_async_context(service.open_work(tools))
-            for name, job in own.background.items():
-                work.tasks[f"{service.name}-{name}"] = job
-        yield work
+            work = await stack.enter_async_context(service.open_work(tools))
+            opened.append((service, tools, work))
+        worker = Worker(f"{settings.topic_prefix}xiapai", kafka_settings(settings), services[0].codec)
+        for service, tools, work in opened:
+            worker.add(tools.engine, *work.handlers)
+            for name, job in work.background.items():
+                jobs.tasks[f"{service.name}-{name}"] = job
+        jobs.tasks["worker"] = worker.run
+        jobs.live["worker"] = partial(_worker_lives, worker)
+        jobs.ready["worker"] = partial(_worker_untroubled, worker)
+        yield jobs
+
+
+def _moving(still: float) -> Condition:
+    return Fine() if still < STUCK_SECONDS else Missing(f"no progress for {still:.0f} s")
+
+
+async def _relay_lives(relay: Relay) -> Condition:
+    # One that waits for the lead makes no progress of its own.
+    return _moving(monotonic() - relay.last_progress) if relay.is_leader else Fine()
+
+
+async def _relay_untroubled(relay: Relay) -> Condition:
+    return Degraded(relay.trouble) if relay.trouble else Fine()
+
+
+async def _worker_lives(worker: Worker) -> Condition:
+    return _moving(worker.health.stalled_seconds)
+
+
+async def _worker_untroubled(worker: Worker) -> Condition:
+    missing = worker.health.missing
+    return Degraded("; ".join(f"{name}: {what}" for name, what in missing.items())) if missing else Fine()
