@@ -118,7 +118,13 @@ class Settings(BaseSettings):
         default=datetime.fromisoformat("2026-07-01T09:00:00+08:00"), description="where a simulated clock begins"
     )
 
-    webhook_url: Annotated[_Text, Field(description="where reminders are delivered, `https://host/path`; none: they stay to be sent")] = None  # fmt: skip
+    report_rules: Annotated[
+        _File, Field(description="how often a report is owed and by when, instead of the committed rules (TOML)")
+    ] = None
+    baseline_rules: Annotated[
+        _File, Field(description="by when an ability baseline is due, instead of the committed rules (TOML)")
+    ] = None
+    webhook_url: Annotated[_Secret, Field(description="where reminders are delivered, `https://host/path`; secret, for many receivers put a key into it; none: they stay to be sent")] = None  # fmt: skip
     webhook_secret: Annotated[
         _Secret, Field(description="signs what is delivered there: `X-Xiapai-Signature: sha256=<HMAC of the body>`")
     ] = None
@@ -209,7 +215,7 @@ def _contradictions(settings: Settings) -> list[str]:
     if settings.clock_starts.tzinfo is None:
         found.append("XIAPAI_CLOCK_STARTS has no time zone; write it as 2026-07-01T09:00:00+08:00")
     if settings.webhook_url is not None:
-        found.extend(_webhook_mistakes(settings.webhook_url, settings))
+        found.extend(_webhook_mistakes(settings.webhook_url.get_secret_value(), settings))
     if not settings.development:
         if settings.clock == "simulated":
             found.append(

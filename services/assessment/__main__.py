@@ -25,7 +25,12 @@ async def open_api(tools: Tools) -> AsyncIterator[Context]:
 
 @asynccontextmanager
 async def open_work(tools: Tools) -> AsyncIterator[Work]:
-    yield Work(handlers=(arrivals(tools.desk, tools.clock, rules.load()), open_baselines.PROJECTION))
+    yield Work(
+        handlers=(
+            arrivals(tools.desk, tools.clock, rules.load(tools.settings.baseline_rules or rules.DEFAULT)),
+            open_baselines.PROJECTION,
+        )
+    )
 
 
 SERVICE = Service(

@@ -34,7 +34,7 @@ async def open_work(tools: Tools) -> AsyncIterator[Work]:
         yield Work(handlers)
         return
     secret = settings.webhook_secret.get_secret_value() if settings.webhook_secret else None
-    async with open_webhook(tools.codec, settings.webhook_url, secret) as webhook:
+    async with open_webhook(tools.codec, settings.webhook_url.get_secret_value(), secret) as webhook:
         sender = Sender(tools.engine, tools.desk, tools.clock, webhook, settings.webhook_attempts)
         yield Work(handlers, {"sender": sender.run})
 

@@ -25,7 +25,12 @@ async def open_api(tools: Tools) -> AsyncIterator[Context]:
 
 @asynccontextmanager
 async def open_work(tools: Tools) -> AsyncIterator[Work]:
-    yield Work(handlers=(arrivals(tools.desk, tools.clock, rules.load()), due_reports.PROJECTION))
+    yield Work(
+        handlers=(
+            arrivals(tools.desk, tools.clock, rules.load(tools.settings.report_rules or rules.DEFAULT)),
+            due_reports.PROJECTION,
+        )
+    )
 
 
 SERVICE = Service(
