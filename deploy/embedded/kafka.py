@@ -16,6 +16,7 @@ from deploy.embedded import process, trouble
 SERVER = "Kafka"
 VERSION = "4.2.0"
 POM = Path(__file__).with_name("kafka_pom.xml")
+COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
 CLUSTER = "5L6g3nShT-eMCtK--X86sw"
 LOGGING = """\
 rootLogger.level = WARN
@@ -50,7 +51,7 @@ def jars() -> Path:
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     done = subprocess.run(
-        ["mvn", "-q", "-B", "-f", POM, "dependency:copy-dependencies", f"-DoutputDirectory={partial}"],
+        ["mvn", "-q", "-B", "-Dstyle.color=never", "-f", POM, COPY, f"-DoutputDirectory={partial}"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

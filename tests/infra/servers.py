@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +20,7 @@ from deploy.embedded import kafka as maven
 from deploy.embedded.broker import EmbeddedBroker
 from deploy.embedded.kafka import EmbeddedKafka
 from deploy.embedded.postgres import EmbeddedPostgres
+from deploy.embedded.trouble import Trouble
 from tests.infra import containers
 
 KINDS = ("env", "testcontainers", "maven", "embedded")
@@ -76,7 +77,7 @@ class Infra:
                 return Server(found, f"Apache Kafka {maven.VERSION} in a container", "kafka")
             self._pass_over(f"Kafka in a container: {found}")
         if self._may("maven"):
-            if not (reason := maven.is_possible()):
+            if not (reason := why_no_kafka()):
                 server = self._stack.enter_context(self.own_kafka())
                 return Server(server.bootstrap, f"Apache Kafka {maven.VERSION} by Maven", "kafka")
             self._pass_over(f"Kafka by Maven: {reason}")
@@ -116,7 +117,7 @@ class Infra:
     @contextmanager
     def own_kafka(self) -> Iterator[EmbeddedKafka]:
         """An Apache Kafka for one test alone, which may kill, freeze or cut it; skips the test where no Java is."""
-        if reason := maven.is_possible():
+        if reason := why_no_kafka():
             pytest.skip(f"needs an Apache Kafka of its own: {reason}")
         with temporary_folder("kafka") as folder:
             server = EmbeddedKafka(folder)
@@ -136,6 +137,18 @@ class Infra:
         if self._forced:
             raise pytest.UsageError(f"XIAPAI_TEST_INFRA={self._forced} cannot be had. {reason}")
         self.passed_over.append(reason)
+
+
+@cache
+def why_no_kafka() -> str:
+    """Empty where an Apache Kafka can be started from Maven's jars, which are then there; else the reason why not."""
+    if reason := maven.is_possible():
+        return reason
+    try:
+        maven.jars()
+    except Trouble as trouble:
+        return trouble.en
+    return ""
 
 
 @contextmanager
