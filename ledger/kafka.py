@@ -11,7 +11,6 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from aiokafka.partitioner import murmur2
 from xiapai_contracts.topic import Topic
 
-
 Partition = tuple[str, int]
 """Name of a topic (without prefix) and number of a partition."""
 

@@ -2,19 +2,21 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from xiapai_contracts.event import Codec, event
 from xiapai_contracts.record import Meta, from_headers
 from xiapai_contracts.topic import Topic
 
 from ledger.append import Append, Appender
 from ledger.database import connect
+from ledger.deliver import Delivered, Handler
 from ledger.kafka import KafkaSettings, topic_name
 from ledger.migrate import migrate
 
@@ -31,7 +33,7 @@ class JarEmptied:
 
 @event("jar.labelled")
 class JarLabelled:
-    text: str
+    text_: str
 
 
 @event("lid.turned")
@@ -110,6 +112,18 @@ async def until(condition: Callable[[], Any], seconds: float = 30.0, what: str =
         await asyncio.sleep(0.05)
 
 
+def settings_for(bootstrap: str, kind: str, prefix: str) -> KafkaSettings:
+    real = kind == "kafka"
+    return KafkaSettings(
+        bootstrap=bootstrap,
+        prefix=prefix,
+        idempotent=real,
+        single_record_batches=not real,
+        replication=1,
+        session_timeout_seconds=6,
+    )
+
+
 class Record:
     """A record as a plain consumer sees it."""
 
@@ -141,3 +155,61 @@ async def everything(settings: KafkaSettings, topic: Topic, markers: bool = Fals
     found.sort(key=lambda one: (one.partition, one.offset))
     records = [Record(one) for one in found]
     return [one for one in records if markers or one.meta.type != "ledger.marker"]
+
+
+class Shelf:
+    """A read model for tests: every event that was applied stands in a row, and twice the same event is a failure."""
+
+    def __init__(self, name: str = "shelf-view", topics: tuple[Topic, ...] = (JARS, LIDS)) -> None:
+        self.poison: set[str] = set()
+        self.handler = Handler(name, topics, self.apply)
+        self.batches: list[int] = []
+
+    async def apply(self, connection: AsyncConnection, events: Sequence[Delivered]) -> None:
+        self.batches.append(len(events))
+        for one in events:
+            if one.meta.stream in self.poison:
+                raise ValueError(f"{one.meta.stream} is bitter")
+        await connection.execute(
+            text("INSERT INTO applied (handler, epoch, stream, version, position) VALUES (:h, :e, :s, :v, :p)"),
+            [
+                {
+                    "h": self.handler.name,
+                    "e": one.meta.epoch,
+                    "s": one.meta.stream,
+                    "v": one.meta.version,
+                    "p": one.meta.position,
+                }
+                for one in events
+            ],
+        )
+
+
+async def make_shelf(engine: AsyncEngine) -> None:
+    """The table of `Shelf`, in the ledger's own database. ``place`` tells the order in which rows were written."""
+    async with engine.begin() as connection:
+        await connection.execute(
+            text(
+                "CREATE TABLE applied (handler text, epoch text, stream text, version int, position bigint,"
+                " place bigint GENERATED ALWAYS AS IDENTITY, UNIQUE (handler, epoch, position))"
+            )
+        )
+
+
+async def applied(engine: AsyncEngine, handler: str = "shelf-view") -> list[tuple[str, int]]:
+    """Stream and version of what was applied, in the order of applying."""
+    async with engine.connect() as connection:
+        rows = await connection.execute(
+            text("SELECT stream, version FROM applied WHERE handler = :h ORDER BY place"), {"h": handler}
+        )
+        return [(row.stream, row.version) for row in rows]
+
+
+def in_order(rows: list[tuple[str, int]]) -> bool:
+    """Whether every stream was applied from its first event on, each event once."""
+    seen: dict[str, int] = {}
+    for stream, version in rows:
+        if version != seen.get(stream, 0) + 1:
+            return False
+        seen[stream] = version
+    return True

@@ -29,21 +29,14 @@ from tests.ledger.kafka_support import (
     ledger,
     record,
     running,
+    settings_for,
     until,
 )
 
 
 @pytest.fixture
 def kafka(infra: Infra, topic_prefix: str) -> KafkaSettings:
-    real = infra.kafka_kind == "kafka"
-    return KafkaSettings(
-        bootstrap=infra.kafka,
-        prefix=topic_prefix,
-        idempotent=real,
-        single_record_batches=not real,
-        replication=1,
-        session_timeout_seconds=6,
-    )
+    return settings_for(infra.kafka, infra.kafka_kind, topic_prefix)
 
 
 def chain_holds(records: list[Record]) -> bool:
@@ -303,6 +296,6 @@ async def test_a_topic_with_another_number_of_partitions_is_refused(kafka: Kafka
 
 async def test_a_large_event_does_not_stop_the_others(database: str, kafka: KafkaSettings) -> None:
     async with ledger(database) as engine:
-        await record(engine, *fill(3), ("jar-1", JarLabelled(text="x" * 600_000)), *fill(3, start=9))
+        await record(engine, *fill(3), ("jar-1", JarLabelled(text_="x" * 600_000)), *fill(3, start=9))
         async with running(Relay(engine, kafka, "shelf", TOPICS).run()):
             assert chain_holds(await all_there(kafka, 7))
