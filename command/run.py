@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import typer
-from deploy.demo.people_to_log_in import people
+from deploy.demo.logins import people
 
 from chassis.process import Role
 from chassis.process import run as run_process
