@@ -12,7 +12,6 @@ from typing import Annotated
 import msgspec
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncEngine
-from xiapai_contracts.notify import Subject
 
 from chassis.cursor import Cursors
 from chassis.etag import conditional
@@ -33,12 +32,13 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reminder:
-    """提醒, a reminder of the report or baseline ``about``, due on ``due``. ``reason`` says why it failed (`http-500`)."""
+    """提醒, a reminder of the report or baseline ``about``, due on ``due``. ``subject`` is a code
+    of a list that grows. ``reason`` says why it failed (`http-500`)."""
 
     reminder: str
     person: str
     posting: str
-    subject: Subject
+    subject: str
     about: str
     due: date
     status: Status

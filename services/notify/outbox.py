@@ -10,7 +10,6 @@ from datetime import date, timedelta
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
-from xiapai_contracts.notify import Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +19,7 @@ class Due:
     reminder: str
     person: str
     posting: str
-    subject: Subject
+    subject: str
     about: str
     due: date
     attempts: int
@@ -41,7 +40,7 @@ async def lease(engine: AsyncEngine, limit: int, lease: timedelta) -> Sequence[D
     """At most ``limit`` reminders that are due; nobody else gets them before the lease is over."""
     async with engine.begin() as connection:
         rows = (await connection.execute(_LEASE, {"limit": limit, "lease": lease})).all()
-    return [Due(row[0], row[1], row[2], Subject(row[3]), *row[4:]) for row in rows]
+    return [Due(*row) for row in rows]
 
 
 async def postpone(engine: AsyncEngine, reminder: str, pause: timedelta) -> None:

@@ -65,7 +65,7 @@ async def project_reminders(connection: AsyncConnection, events: Sequence[Delive
             "reminder": event.reminder,
             "person": event.person,
             "posting": event.posting,
-            "subject": event.subject.value,
+            "subject": event.subject,
             "about": event.about,
             "due": event.due,
             "status": "TO_SEND",
