@@ -155,15 +155,13 @@ class Workbook:
                 faults.append(fault(unread.code, column.header, **unread.facts))
         if not values and not faults:
             return None
-        faults.extend(
-            fault("value-missing", column.header)
-            for column, _ in slots.values()
-            if column.required and column.field not in values and column.field not in failed
-        )
+        for column, _ in slots.values():
+            if column.required and column.field not in values and column.field not in failed:
+                failed.add(column.field)
+                faults.append(fault("value-missing", column.header))
         key = None
         if not failed.intersection(sheet.key):
-            parts = [str(values[name]) for name in sheet.key if name in values]
-            key = "\x1f".join(parts) or None
+            key = "\x1f".join([str(values.get(name, "")) for name in sheet.key])
         if faults:
             return Row(sheet.name, number, None, key, None, tuple(faults))
         record = sheet.record(**values)  # type: ignore[arg-type]

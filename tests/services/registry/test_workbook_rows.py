@@ -9,7 +9,17 @@ from xiapai_contracts.terms import CATEGORIES, ZH, Category, ExchangeDirection, 
 
 from services.registry.workbook import SHEETS, CadreRow, EarlierPostRow, PostingRow, UnitRow, open_workbook
 from services.registry.workbook.sentences import FAULTS, fault, reason
-from tests.services.registry.workbook_file import CADRE, POSTING, UNIT, Cells, faults_of, headers, rows_of, write
+from tests.services.registry.workbook_file import (
+    CADRE,
+    EARLIER,
+    POSTING,
+    UNIT,
+    Cells,
+    faults_of,
+    headers,
+    rows_of,
+    write,
+)
 
 
 @pytest.fixture
@@ -210,6 +220,13 @@ def test_a_refused_row_still_says_its_key_and_blank_rows_are_passed_over(path: P
         (5, "P2", True),
         (6, None, True),
     ]
+
+
+def test_an_earlier_post_is_known_by_person_start_unit_and_duty(path: Path) -> None:
+    rows: list[Cells] = [EARLIER, {**EARLIER, "单位代码": None, "单位名称": "0012"}, {**EARLIER, "人员编号": None}]
+    by_code, by_name, by_nobody = (row.key for row in rows_of(write(path, 履历=rows), "履历"))
+    assert by_code is not None and by_name is not None and by_code != by_name
+    assert by_nobody is None
 
 
 def test_equal_content_has_an_equal_digest_whatever_its_spelling(path: Path) -> None:
