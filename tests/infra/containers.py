@@ -9,15 +9,18 @@ import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deploy.embedded.process import free_port, listens
 
 if TYPE_CHECKING:
+    from docker import DockerClient
     from testcontainers.core.container import DockerContainer
 
 KAFKA_IMAGE = "apache/kafka:4.2.0"
 POSTGRES_IMAGE = "postgres:18"
+OWNER = "xiapai.test.process"
 ANSWER_SECONDS = 15
 
 
@@ -76,12 +79,18 @@ def _host() -> str:
 
 
 def _container(image: str) -> "DockerContainer":
-    # The reaper is one more image to pull; our containers are removed by the session, and end with `--rm` otherwise.
+    # The reaper is one more image to pull; the session removes its containers, and the next one those of a killed one.
     os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
     os.environ.setdefault("TESTCONTAINERS_HOST_OVERRIDE", "127.0.0.1")
     from testcontainers.core.container import DockerContainer
 
-    return DockerContainer(image).with_kwargs(auto_remove=True)
+    return DockerContainer(image).with_kwargs(auto_remove=True, labels={OWNER: str(os.getpid())})
+
+
+def _remove_abandoned(client: "DockerClient") -> None:
+    for container in client.containers.list(filters={"label": OWNER}):
+        if not Path(f"/proc/{container.labels[OWNER]}").exists():
+            container.remove(force=True)
 
 
 def _unavailable(image: str) -> Reason | None:
@@ -95,6 +104,7 @@ def _unavailable(image: str) -> Reason | None:
     try:
         client = docker.from_env(timeout=ANSWER_SECONDS)
         client.ping()
+        _remove_abandoned(client)
     except (DockerException, RequestException):
         return Reason("no container engine answers")
     try:
