@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Text, any_, bindparam, literal, select, text, tuple_, update
+from sqlalchemy import Text, any_, bindparam, func, literal, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -45,6 +45,10 @@ _columns = (
     table.c.reached_at,
 )
 
+# A reader that is frozen in the middle of a batch holds its locks: the server ends such a session after this long.
+IDLE_SECONDS = 10
+_locking = (*_columns, func.set_config("idle_in_transaction_session_timeout", f"{IDLE_SECONDS}s", True))
+
 _MAKE = text("""
 INSERT INTO watermarks (handler, topic, partition, epoch, position, reached, hash, "offset", next)
 SELECT :handler, t, p, '', 0, 0, '', -1, 0
@@ -77,7 +81,7 @@ async def _read(
     connection: AsyncConnection, handler: str, partitions: list[Partition], lock: bool
 ) -> dict[Partition, Watermark]:
     query = (
-        select(*_columns)
+        select(*(_locking if lock else _columns))
         .where(table.c.handler == handler, tuple_(table.c.topic, table.c.partition).in_(partitions))
         .order_by(table.c.topic, table.c.partition)
     )

@@ -1,21 +1,31 @@
 """Workers on a real broker: what the relay published is applied once and in order, whoever comes and goes."""
 
 import asyncio
+import signal
+import struct
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from sqlalchemy import text
-from xiapai_contracts.record import Meta, to_headers
+from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ledger.kafka import KafkaSettings
-from ledger.relay import Relay
+from ledger import deadletters
+from ledger.kafka import KafkaSettings, ensure_topics, partition_of
+from ledger.relay import Relay, republish
 from ledger.worker import Worker
 from tests.infra.servers import Infra
 from tests.ledger.kafka_support import (
     CODEC,
+    HEADS,
     JARS,
+    KEYS,
     TOPICS,
+    JarFilled,
     Shelf,
     applied,
     fill,
@@ -34,27 +44,326 @@ def kafka(infra: Infra, topic_prefix: str) -> KafkaSettings:
     return settings_for(infra.kafka, infra.kafka_kind, topic_prefix)
 
 
-def worker_for(kafka: KafkaSettings, engine: Any, *shelves: Shelf) -> Worker:
+@pytest.fixture
+async def engine(database: str) -> AsyncIterator[AsyncEngine]:
+    async with ledger(database) as made:
+        await make_shelf(made)
+        yield made
+
+
+def worker_for(kafka: KafkaSettings, engine: AsyncEngine, *shelves: Shelf) -> Worker:
     worker = Worker("test", kafka, CODEC)
     worker.add(engine, *(shelf.handler for shelf in shelves))
     return worker
 
 
-async def test_what_is_recorded_is_applied_once_and_in_order(database: str, kafka: KafkaSettings) -> None:
-    async with ledger(database) as engine:
-        await make_shelf(engine)
+def relay_for(kafka: KafkaSettings, engine: AsyncEngine) -> Relay:
+    return Relay(engine, kafka, "shelf", TOPICS)
+
+
+async def all_applied(engine: AsyncEngine, count: int, seconds: float = 40.0) -> None:
+    """Wait for ``count`` events, and see that none came twice or out of order."""
+
+    async def there() -> bool:
+        return len(await applied(engine)) >= count
+
+    await until(there, seconds, f"{count} events applied")
+    rows = await applied(engine)
+    assert len(rows) == count and in_order(rows)
+
+
+async def stopped(worker: "asyncio.Future[None]") -> None:
+    worker.cancel()
+    await asyncio.gather(worker, return_exceptions=True)
+
+
+@asynccontextmanager
+async def process(database: str, kafka: KafkaSettings, kind: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    started = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.ledger.worker_process",
+        database,
+        kafka.bootstrap,
+        kind,
+        kafka.prefix,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield started
+    finally:
+        if started.returncode is None:
+            started.kill()
+        await started.wait()
+
+
+async def says(worker: asyncio.subprocess.Process, word: str) -> None:
+    assert worker.stdout is not None
+    async with asyncio.timeout(30):
+        while (line := (await worker.stdout.readline()).decode().strip()) != word:
+            assert line, f"the process ended before it said {word}"
+
+
+async def test_what_is_recorded_is_applied_once_and_in_order(engine: AsyncEngine, kafka: KafkaSettings) -> None:
+    shelf = Shelf()
+    worker = worker_for(kafka, engine, shelf)
+    assert worker.health.missing
+    async with running(relay_for(kafka, engine).run(), worker.run()):
+        await record(engine, *fill(700))
+        await all_applied(engine, 700)
+        await record(engine, *fill(7, start=1000))
+        await all_applied(engine, 707)
+        assert worker.health.missing == {}
+    assert max(shelf.batches) > 1
+
+
+async def test_a_worker_reads_on_where_the_last_one_stopped(engine: AsyncEngine, kafka: KafkaSettings) -> None:
+    async with running(relay_for(kafka, engine).run()):
+        await record(engine, *fill(300))
+        async with running(worker_for(kafka, engine, Shelf()).run()):
+            await all_applied(engine, 300)
+        await record(engine, *fill(20, start=1000))
         shelf = Shelf()
-        worker = worker_for(kafka, engine, shelf)
-        assert worker.health.missing
-        async with running(Relay(engine, kafka, "shelf", TOPICS).run(), worker.run()):
-            await record(engine, *fill(700))
+        async with running(worker_for(kafka, engine, shelf).run()):
+            await all_applied(engine, 320)
+        assert sum(shelf.batches) == 20
 
-            async def there(count: int) -> bool:
-                return len(await applied(engine)) >= count
 
-            await until(lambda: there(700))
-            await record(engine, *fill(7, start=1000))
-            await until(lambda: there(707))
+async def test_workers_join_and_leave_while_events_flow(engine: AsyncEngine, kafka: KafkaSettings) -> None:
+    async with running(relay_for(kafka, engine).run()):
+        workers = [asyncio.ensure_future(worker_for(kafka, engine, Shelf()).run())]
+        count = 0
+        for joins in (True, True, False, True, False):
+            count = await record(engine, *fill(60, start=count), at_once=10)
+            if joins:
+                workers.append(asyncio.ensure_future(worker_for(kafka, engine, Shelf()).run()))
+            else:
+                await stopped(workers.pop(0))
+            count = await record(engine, *fill(60, start=count), at_once=10)
+            await asyncio.sleep(0.5)
+        await all_applied(engine, count)
+        await asyncio.gather(*(stopped(worker) for worker in workers))
+
+
+async def test_a_killed_worker_loses_nothing_and_repeats_nothing(
+    database: str, engine: AsyncEngine, kafka: KafkaSettings, infra: Infra
+) -> None:
+    async with running(relay_for(kafka, engine).run()), process(database, kafka, infra.kafka_kind) as worker:
+        await record(engine, *fill(200))
+        await says(worker, "applying")
+        worker.send_signal(signal.SIGKILL)
+        await record(engine, *fill(100, start=500))
+        async with running(worker_for(kafka, engine, Shelf()).run()):
+            await all_applied(engine, 300)
+
+
+async def test_a_worker_told_to_end_finishes_its_batch(
+    database: str, engine: AsyncEngine, kafka: KafkaSettings, infra: Infra
+) -> None:
+    async with running(relay_for(kafka, engine).run()), process(database, kafka, infra.kafka_kind) as worker:
+        await record(engine, *fill(1))
+        await says(worker, "applying")
+        worker.send_signal(signal.SIGTERM)
+        await says(worker, "stopped")
+        assert await worker.wait() == 0
+        assert await applied(engine) == [("jar-0", 1)]
+
+
+async def test_a_frozen_worker_that_wakes_again_writes_nothing(
+    database: str, engine: AsyncEngine, kafka: KafkaSettings, infra: Infra
+) -> None:
+    """Frozen in the middle of a batch, it holds the lock of its watermarks until the server ends its session."""
+    async with running(relay_for(kafka, engine).run()), process(database, kafka, infra.kafka_kind) as zombie:
+        await record(engine, *fill(200))
+        await says(zombie, "applying")
+        zombie.send_signal(signal.SIGSTOP)
+        await record(engine, *fill(100, start=500))
+        async with running(worker_for(kafka, engine, Shelf()).run()):
+            await all_applied(engine, 300)
+            zombie.send_signal(signal.SIGCONT)
+            await record(engine, *fill(100, start=900))
+            await asyncio.sleep(2)
+            await all_applied(engine, 400)
+
+
+async def test_poison_parks_its_stream_and_an_unreadable_record_stops_nothing(
+    engine: AsyncEngine, kafka: KafkaSettings
+) -> None:
+    shelf = Shelf()
+    shelf.poison = {"jar-3"}
+    async with running(relay_for(kafka, engine).run(), worker_for(kafka, engine, shelf).run()):
+        await record(engine, *fill(70))
+        async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap) as producer:
+            for number in range(4):
+                await producer.send_and_wait(
+                    kafka.prefix + JARS.name, b"not ours", partition=number, headers=[("ce_type", b"\xff\x00")]
+                )
+        await record(engine, *fill(70, start=500))
+
+        async def there() -> bool:
+            queues = await deadletters.list_parked(engine)
+            return len(await applied(engine)) == 120 and len(queues) == 5 and max(one.count for one in queues) == 20
+
+        await until(there)
+        rows = await applied(engine)
+        assert in_order(rows) and not any(stream == "jar-3" for stream, _ in rows)
+        shelf.poison = set()
+        await deadletters.replay(engine, shelf.handler.name, shelf.handler.apply, CODEC)
+        await record(engine, *fill(7, start=900))
+        await all_applied(engine, 147)
+
+
+async def test_a_header_whose_name_is_not_text_stops_nothing(engine: AsyncEngine, kafka: KafkaSettings) -> None:
+    """The client cannot even take such a record apart, and breaks on it again and again if nobody steps over it."""
+    async with running(relay_for(kafka, engine).run(), worker_for(kafka, engine, Shelf()).run()):
+        await record(engine, *fill(20))
+        await all_applied(engine, 20)
+        async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap) as producer:
+            batch = producer.create_batch()
+            batch.append(timestamp=None, key=b"k", value=b"v", headers=[("namename", b"x")])
+            broken = broken_name(bytes(batch._build()))
+            batch._buffer = bytearray(broken)
+            number = partition_of("jar-1", 4)
+            await (await producer.send_batch(batch, kafka.prefix + JARS.name, partition=number))
+        await record(engine, *fill(20, start=500))
+        await all_applied(engine, 40)
+        assert [queue.stream for queue in await deadletters.list_parked(engine)] == [None]
+
+
+def broken_name(batch: bytes) -> bytes:
+    """The batch with a header's name that is no UTF-8, and the checksum that belongs to it."""
+    from aiokafka.record.util import calc_crc32c
+
+    data = bytearray(batch.replace(b"namename", b"\xff\xfe\xffename"))
+    data[17:21] = struct.pack(">I", calc_crc32c(memoryview(data)[21:]))
+    return bytes(data)
+
+
+async def test_missing_events_raise_an_alarm_until_the_ledger_is_published_again(
+    engine: AsyncEngine, kafka: KafkaSettings
+) -> None:
+    """A record is cut out of the log (copied without it under the same names), which no acknowledgement forgives."""
+    async with running(relay_for(kafka, engine).run()):
+        await record(engine, *((f"jar-{1}", JarFilled(grams=n)) for n in range(10)))
+        consumer = AIOKafkaConsumer(bootstrap_servers=kafka.bootstrap, auto_offset_reset="earliest")
+        await consumer.start()
+        partition = TopicPartition(kafka.prefix + JARS.name, partition_of("jar-1", 4))
+        consumer.assign([partition])
+        copied: list[Any] = []
+
+        async def read() -> bool:
+            for records in (await consumer.getmany(timeout_ms=200)).values():
+                copied.extend(one for one in records if one.value is not None)
+            return len(copied) >= 10
+
+        await until(read)
+        await consumer.stop()
+    holed = KafkaSettings(
+        bootstrap=kafka.bootstrap,
+        prefix=kafka.prefix + "holed.",
+        idempotent=kafka.idempotent,
+        single_record_batches=kafka.single_record_batches,
+        replication=1,
+        session_timeout_seconds=6,
+    )
+    await ensure_topics(holed, TOPICS)
+    async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap) as producer:
+        for one in copied[:4] + copied[5:]:
+            await producer.send_and_wait(
+                holed.prefix + JARS.name, one.value, one.key, partition.partition, headers=list(one.headers)
+            )
+    worker = worker_for(holed, engine, Shelf())
+    async with running(worker.run()):
+        await until(lambda: "events are missing" in worker.health.missing.get("shelf-view", ""))
+        assert await applied(engine) == [("jar-1", n) for n in range(1, 5)]
+        await republish(engine)
+        async with running(relay_for(holed, engine).run()):
+            await all_applied(engine, 10)
+            await until(lambda: worker.health.missing == {})
+
+
+async def test_a_topic_that_is_lost_under_a_running_worker_comes_back(
+    engine: AsyncEngine, kafka: KafkaSettings, real_kafka: str
+) -> None:
+    async with running(relay_for(kafka, engine).run(), worker_for(kafka, engine, Shelf()).run()):
+        await record(engine, *fill(60))
+        await all_applied(engine, 60)
+        admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+        await admin.start()
+        await admin.delete_topics([kafka.prefix + JARS.name])
+        await admin.close()
+        await record(engine, *fill(40, start=500))
+        await all_applied(engine, 100, 60)
+
+
+async def test_a_broker_that_is_killed_and_comes_back_loses_nothing(
+    infra: Infra, engine: AsyncEngine, topic_prefix: str
+) -> None:
+    with infra.own_kafka() as server:
+        kafka = settings_for(server.bootstrap, "kafka", topic_prefix)
+        async with running(relay_for(kafka, engine).run(), worker_for(kafka, engine, Shelf()).run()):
+            await record(engine, *fill(60))
+            await all_applied(engine, 60)
+            with server.cut():
+                await record(engine, *fill(60, start=500))
+            await all_applied(engine, 120, 60)
+
+
+async def test_a_database_that_restarts_loses_nothing(infra: Infra, kafka: KafkaSettings) -> None:
+    with infra.own_postgres() as server:
+        async with ledger(server.create_database("shelf")) as engine:
+            await make_shelf(engine)
+            relay = relay_for(kafka, engine)
+            async with running(relay.run(), worker_for(kafka, engine, Shelf()).run()):
+                await record(engine, *fill(60))
+                await until(lambda: relay.is_leader)
+                await asyncio.to_thread(server.restart_immediate)
+                await record(engine, *fill(60, start=500))
+                await all_applied(engine, 120, 60)
+
+
+async def test_a_failure_that_is_nobodys_trouble_ends_the_worker(engine: AsyncEngine, kafka: KafkaSettings) -> None:
+    await ensure_topics(kafka, TOPICS)
+    async with engine.begin() as connection:
+        await connection.execute(text("ALTER TABLE watermarks RENAME TO elsewhere"))
+    with pytest.raises(Exception, match="watermarks"):
+        await asyncio.wait_for(worker_for(kafka, engine, Shelf()).run(), 30)
+
+
+async def test_a_worker_waits_for_topics_and_says_which(engine: AsyncEngine, kafka: KafkaSettings) -> None:
+    worker = worker_for(kafka, engine, Shelf())
+    async with running(worker.run()):
+        await until(lambda: "shelf.jars is not there" in worker.health.missing["shelf-view"])
+        async with running(relay_for(kafka, engine).run()):
+            await record(engine, *fill(5))
+            await all_applied(engine, 5)
             assert worker.health.missing == {}
-        assert in_order(await applied(engine))
-        assert max(shelf.batches) > 1
+
+
+async def test_keys_and_heads_reach_a_handler(engine: AsyncEngine, kafka: KafkaSettings) -> None:
+    shelf = Shelf("shelf-keys", (KEYS, HEADS))
+    worker = worker_for(kafka, engine, shelf)
+    ticks: list[int] = []
+
+    async def tick() -> None:
+        ticks.append(1)
+
+    worker.every(0.2, tick)
+    async with running(relay_for(kafka, engine).run(), worker.run()):
+        await record(engine, *fill(3), keys={"person-1": b"one"})
+
+        async def key_is_there() -> bool:
+            return len(await applied(engine, "shelf-keys")) == 1
+
+        await until(key_is_there)
+        await record(engine, *fill(3, start=500), keys={"person-1": None})
+
+        async def there() -> bool:
+            async with engine.connect() as connection:
+                reached = await connection.scalar(
+                    text("SELECT max(reached) FROM watermarks WHERE topic = 'shelf.heads'")
+                )
+            return len(await applied(engine, "shelf-keys")) == 2 and reached == 6
+
+        await until(there)
+        await until(lambda: len(ticks) > 2)
