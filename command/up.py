@@ -71,6 +71,8 @@ def run(data: Path, port: int | None, *, demo: bool, console: Console) -> int:
     data = data.absolute()
     try:
         data.mkdir(parents=True, exist_ok=True)
+        if os.geteuid() == 0 and not any(data.iterdir()):
+            data.chmod(0o711)  # PostgreSQL runs under another account, which must pass through, as in `mktemp -d`
         lock = process.FolderLock(data / "lock")
         lock.take()
     except OSError as error:
