@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from xiapai_contracts.reporting import REPORTS, ReportScheduled
@@ -156,13 +157,13 @@ async def test_reports_are_listed_by_due_day_within_one_s_scope(asked: Api) -> N
 
 async def test_reports_are_filtered_and_paged(asked: Api) -> None:
     office = asked.as_(Role.OFFICE)
-    for params in ({"posting": "P2"}, {"person": "R2"}, {"person": "R2", "status": "SCHEDULED"}):
+    filters: list[dict[str, Any]] = [{"posting": "P2"}, {"person": "R2"}, {"person": "R2", "status": "SCHEDULED"}]
+    for params in filters:
         answer = (await office.get("/api/reporting/reports", **params)).json()
         assert [item["report"] for item in answer["items"]] == ["P2-1"] and answer["next"] is None
     seen, cursor = [], None
     while True:
-        params = {"limit": 1} | ({"cursor": cursor} if cursor else {})
-        page = (await office.get("/api/reporting/reports", **params)).json()
+        page = (await office.get("/api/reporting/reports", limit=1, **({"cursor": cursor} if cursor else {}))).json()
         seen += [item["report"] for item in page["items"]]
         cursor = page["next"]
         if cursor is None:
