@@ -1,5 +1,7 @@
 """The Apache Kafka that tests kill and cut."""
 
+import asyncio
+
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
@@ -22,6 +24,23 @@ async def test_an_acknowledged_record_survives_a_cut(infra: Infra) -> None:
         await consumer.seek_to_beginning()
         assert [(await consumer.getone()).value, (await consumer.getone()).value] == [b"before", b"after"]
         await consumer.stop()
+
+
+async def test_a_frozen_broker_answers_nobody_and_goes_on_when_thawed(infra: Infra) -> None:
+    with infra.own_kafka() as kafka:
+        admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+        await admin.start()
+        await admin.create_topics([NewTopic("postings", 1, 1)])
+        await admin.close()
+        producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all")
+        await producer.start()
+        kafka.freeze()
+        sending = asyncio.ensure_future(producer.send_and_wait("postings", b"meanwhile", partition=0))
+        done, _ = await asyncio.wait({sending}, timeout=1.0)
+        assert not done
+        kafka.thaw()
+        assert (await sending).offset == 0
+        await producer.stop()
 
 
 async def _send(bootstrap: str, value: bytes) -> None:
