@@ -209,6 +209,19 @@ def token(
     print(mint(place.settings_of(data), role, unit=unit, categories=category or [], person=person))
 
 
+@app.command("secrets")
+def secrets_(
+    folder: Annotated[Path, typer.Argument(help="目录 folder", exists=True, file_okay=False, metavar="DIR")],
+    development: Annotated[
+        bool, typer.Option("--development", help="含开发签发者 with the development issuer's key")
+    ] = False,
+) -> None:
+    """生成口令与密钥 make passwords and keys of an installation, once; what is there stays."""
+    from command.secrets import make
+
+    make(folder, development=development, console=console)
+
+
 def main() -> None:
     """Run the command; what a person can put right is said in one line."""
     from command.importing import ImportFailed
