@@ -6,6 +6,7 @@ import struct
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from deploy.embedded.broker import EmbeddedBroker
 from ledger import deadletters
 from ledger.kafka import KafkaSettings, ensure_topics, partition_of
 from ledger.relay import Relay, republish
@@ -213,7 +215,9 @@ async def test_poison_parks_its_stream_and_an_unreadable_record_stops_nothing(
         await all_applied(engine, 147)
 
 
-async def test_a_header_whose_name_is_not_text_stops_nothing(engine: AsyncEngine, kafka: KafkaSettings) -> None:
+async def test_a_header_whose_name_is_not_text_stops_nothing(
+    engine: AsyncEngine, kafka: KafkaSettings, real_kafka: str
+) -> None:
     """The client cannot even take such a record apart, and breaks on it again and again if nobody steps over it."""
     async with running(relay_for(kafka, engine).run(), worker_for(kafka, engine, Shelf()).run()):
         await record(engine, *fill(20))
@@ -307,6 +311,31 @@ async def test_a_broker_that_is_killed_and_comes_back_loses_nothing(
             with server.cut():
                 await record(engine, *fill(60, start=500))
             await all_applied(engine, 120, 60)
+
+
+async def test_a_broker_that_forgets_everything_is_filled_again(
+    engine: AsyncEngine, topic_prefix: str, tmp_path: Path
+) -> None:
+    broker = EmbeddedBroker(tmp_path / "broker")
+    broker.start()
+    try:
+        kafka = settings_for(broker.bootstrap, "tansu", topic_prefix)
+        async with running(relay_for(kafka, engine).run(), worker_for(kafka, engine, Shelf()).run()):
+            await record(engine, *fill(60))
+            await all_applied(engine, 60)
+            await asyncio.to_thread(broker.stop)
+            await record(engine, *fill(60, start=500))
+            await asyncio.to_thread(broker.start)
+            await all_applied(engine, 120, 60)
+            late = Shelf("late-view")
+            async with running(worker_for(kafka, engine, late).run()):
+
+                async def whole() -> bool:
+                    return len(await applied(engine, "late-view")) == 120
+
+                await until(whole)
+    finally:
+        broker.stop()
 
 
 async def test_a_database_that_restarts_loses_nothing(infra: Infra, kafka: KafkaSettings) -> None:
