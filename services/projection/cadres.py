@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from ledger.deliver import Delivered
 from sqlalchemy import Column, Index, Table, Text, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from xiapai_contracts.registry import CadreCorrected, CadreEnrolled
 
+from ledger.deliver import Delivered
 from services.projection import versions
 from services.projection.tables import Code, Moment, Position, metadata
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 _BRACKETS = str.maketrans(dict.fromkeys("[［(（【〖", "〔") | dict.fromkeys("]］)）】〗", "〕"))
 _DIGITS = str.maketrans({chr(0xFF10 + n): str(n) for n in range(10)})
-_NUMBERED = re.compile(r"(?P<issuer>[^〔〕]*)〔(?P<year>[0-9]{4})〕第?(?P<serial>[0-9]{1,9})号")
+_NUMBERED = re.compile(r"(?P<issuer>.*)〔(?P<year>[0-9]{4})〕第?(?P<serial>[0-9]{1,9})号")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,11 @@ A posting is effective when the cadre has arrived and at least one day from arri
 end lies between the two days, all included. As of the last day ``:day``; the first day is ``:first``.
 """
 
-from services.projection.cut import Cut
-from services.projection.scope import Scope, seen, visible
+from services.projection.lens import Lens
+from services.projection.scope import seen, visible
 
 
-def effective(cut: Cut, scope: Scope) -> str:
+def effective(lens: Lens) -> str:
     """The head ``WITH RECURSIVE ...`` of a query, with these tables:
 
     ``effective``: the rows of postings in force, with ``last_day``.
@@ -19,10 +19,10 @@ def effective(cut: Cut, scope: Scope) -> str:
     successor of a merged one where the stay ran on, the old host where it ended before.
     """
     return f"""
-WITH RECURSIVE {visible(scope)},
+WITH RECURSIVE {visible(lens.scope)},
 effective AS MATERIALIZED (
     SELECT p.*, LEAST(p.ended_on, p.ends) AS last_day FROM postings p
-    WHERE {cut.known("p")} AND {seen(scope)}
+    WHERE {lens.cut.known("p")} AND {seen(lens.scope)}
       AND p.arrived_on <= CAST(:day AS date)
       AND LEAST(p.ended_on, p.ends) >= GREATEST(p.arrived_on, CAST(:first AS date))),
 people AS (
@@ -39,9 +39,9 @@ counted (posting, host, last_day, stayed_at) AS (
     SELECT posting, host COLLATE "C", last_day, host FROM stays
     UNION
     SELECT c.posting, u.merged_into, c.last_day, c.stayed_at FROM counted c
-    JOIN units u ON u.unit = c.host AND {cut.known("u")} AND u.merged_on <= LEAST(c.last_day, CAST(:day AS date))),
+    JOIN units u ON u.unit = c.host AND {lens.cut.known("u")} AND u.merged_on <= LEAST(c.last_day, CAST(:day AS date))),
 reached AS (
     SELECT e.posting, e.tier, e.category, e.person, c.host, u.kind, c.stayed_at
     FROM counted c JOIN effective e ON e.posting = c.posting
-    LEFT JOIN units u ON u.unit = c.host AND {cut.known("u")}
+    LEFT JOIN units u ON u.unit = c.host AND {lens.cut.known("u")}
     WHERE u.merged_on IS NULL OR u.merged_on > LEAST(c.last_day, CAST(:day AS date)))"""

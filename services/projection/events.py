@@ -1,12 +1,14 @@
 """事件 an index of all events that read models are made of: what stands behind a figure, and which position a moment
 was. It holds no content: that stays in the ledger."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-from ledger.deliver import Delivered
-from sqlalchemy import Column, Index, Integer, Table, Text
+from sqlalchemy import Column, Index, Integer, Table, Text, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ledger.deliver import Delivered
+from services.projection.lens import Lens
 from services.projection.tables import Code, Moment, Position, metadata, upsert
 
 EVENTS_VERSION = 1
@@ -43,3 +45,15 @@ async def project(connection: AsyncConnection, delivered: Sequence[Delivered]) -
         for d in delivered
     }
     await upsert(connection, events, list(rows.values()))
+
+
+async def of_streams(
+    connection: AsyncConnection, lens: Lens, streams: Iterable[str]
+) -> dict[str, list[dict[str, Any]]]:
+    """The events of these streams up to the cut, in order. Whoever asks may see the streams: that is not looked at here."""
+    statement = text("""SELECT position, stream, version, name, id, by, at, recorded_at FROM events
+        WHERE stream = ANY(CAST(:streams AS text[])) AND position <= :known ORDER BY position""")
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in (await connection.execute(statement, lens.params() | {"streams": sorted(set(streams))})).mappings():
+        found.setdefault(row["stream"], []).append(dict(row))
+    return found

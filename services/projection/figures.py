@@ -14,9 +14,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.projection.blanks import BLANKS, Blank
-from services.projection.cut import Cut
 from services.projection.effective import effective
-from services.projection.scope import Scope
+from services.projection.lens import Lens
 
 FIGURES_VERSION = 1
 OWED = "未填报"
@@ -25,6 +24,12 @@ OWED = "未填报"
 CITED = """
     SELECT document, year, serial FROM effective WHERE tier = 'DISTRICT' AND year IS NOT NULL
     GROUP BY document, year, serial ORDER BY count(*) DESC, year DESC, serial DESC, document DESC LIMIT 1"""
+
+_BEHIND = f"""cited AS ({CITED}),
+        behind_hosts (posting, host) AS (SELECT posting, host FROM reached
+            WHERE tier = 'DISTRICT' AND kind = ANY(CAST(:kinds AS text[]))
+            UNION SELECT posting, stayed_at FROM reached
+            WHERE tier = 'DISTRICT' AND kind = ANY(CAST(:kinds AS text[])))"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +64,17 @@ class Figure:
 
 
 async def figures(
-    connection: AsyncConnection, period: Period, cut: Cut, scope: Scope, today: date, blanks: Iterable[Blank] = BLANKS
+    connection: AsyncConnection, lens: Lens, period: Period, blanks: Iterable[Blank] = BLANKS
 ) -> list[Figure]:
-    """The blanks filled, in their order. ``today`` decides the tree by which the scope is drawn."""
-    statement = f"""{effective(cut, scope)}
+    """The blanks filled, in their order."""
+    statement = f"""{effective(lens)}
         SELECT 'exists', NULL, NULL, count(*) FROM (SELECT
-            WHERE EXISTS (SELECT FROM units u WHERE {cut.known("u")})
-              AND EXISTS (SELECT FROM postings p WHERE {cut.known("p")})) x
+            WHERE EXISTS (SELECT FROM units u WHERE {lens.cut.known("u")})
+              AND EXISTS (SELECT FROM postings p WHERE {lens.cut.known("p")})) x
         UNION ALL SELECT 'people', tier, category, count(*) FROM people GROUP BY tier, category
         UNION ALL SELECT 'hosts', kind, NULL, count(DISTINCT host) FROM reached WHERE tier = 'DISTRICT' GROUP BY kind
         UNION ALL SELECT 'document', CAST(year AS text), NULL, serial FROM ({CITED}) d"""
-    values = period.params() | cut.params() | scope.params() | {"today": today}
+    values = lens.params() | period.params()
     counts: Counter[tuple[str, str | None, str | None]] = Counter()
     year: int | None = None
     serial: int | None = None
@@ -98,14 +103,7 @@ async def figures(
 
 
 async def events_behind(
-    connection: AsyncConnection,
-    blank: Blank,
-    period: Period,
-    cut: Cut,
-    scope: Scope,
-    today: date,
-    after: int,
-    limit: int,
+    connection: AsyncConnection, lens: Lens, blank: Blank, period: Period, after: int, limit: int
 ) -> list[dict[str, Any]]:
     """At most ``limit`` events behind a counted figure, later than position ``after``, in order: those of every
     posting that it counts, or that a person it counts holds, and of the hosts that it counts."""
@@ -114,24 +112,36 @@ async def events_behind(
         if blank.hosts
         else ""
     )
-    statement = f"""{effective(cut, scope)},
-        cited AS ({CITED}),
-        behind_hosts (posting, host) AS (SELECT posting, host FROM reached
-            WHERE tier = 'DISTRICT' AND kind = ANY(CAST(:kinds AS text[]))
-            UNION SELECT posting, stayed_at FROM reached
-            WHERE tier = 'DISTRICT' AND kind = ANY(CAST(:kinds AS text[]))),
+    statement = f"""{effective(lens)},
+        {_BEHIND},
         behind (stream, posting, host, person) AS (
             SELECT 'posting-' || e.posting, e.posting, e.hosts[cardinality(e.hosts)], e.person FROM effective e
             WHERE {_counts(blank)} {hosts})
         SELECT v.position, v.id, v.name, v.stream, v.version, v.at, v.recorded_at, v.by, b.posting, b.host, b.person
         FROM behind b JOIN events v ON v.stream = b.stream COLLATE "C"
         WHERE v.position > :after AND v.position <= :known ORDER BY v.position LIMIT :limit"""
-    values = period.params() | cut.params() | scope.params()
-    values |= {"today": today, "after": after, "limit": limit, "kinds": [kind.value for kind in blank.hosts]}
+    values = lens.params() | period.params() | _params(blank) | {"after": after, "limit": limit}
+    found = (await connection.execute(text(statement), values)).mappings()
+    return [dict(row) | ({"person": None} if lens.scope.masked else {}) for row in found]
+
+
+async def postings_behind(
+    connection: AsyncConnection, lens: Lens, blank: Blank, period: Period, after: str, limit: int
+) -> list[str]:
+    """At most ``limit`` of the postings that a counted figure counts, or that a person whom it counts holds: their
+    codes, in order, later than the code ``after``."""
+    statement = f"""{effective(lens)},
+        {_BEHIND}
+        SELECT e.posting FROM effective e WHERE {_counts(blank)} AND e.posting > :after ORDER BY e.posting LIMIT :limit"""
+    values = lens.params() | period.params() | _params(blank) | {"after": after, "limit": limit}
+    return list((await connection.execute(text(statement), values)).scalars())
+
+
+def _params(blank: Blank) -> dict[str, Any]:
+    values: dict[str, Any] = {"kinds": [kind.value for kind in blank.hosts]}
     if blank.people is not None:
         values |= {"tier": blank.people.tier.value, "category": blank.people.category}
-    found = (await connection.execute(text(statement), values)).mappings()
-    return [dict(row) | ({"person": None} if scope.masked else {}) for row in found]
+    return values
 
 
 def _counts(blank: Blank) -> str:

@@ -2,11 +2,11 @@
 
 from datetime import UTC, datetime
 
-from ledger.deliver import Delivered
 from xiapai_contracts.record import KEY_CHANGED, Meta
 from xiapai_contracts.registry import KEYS
 from xiapai_contracts.topics import CODEC
 
+from ledger.deliver import Delivered
 from ledger.kafka import partition_of
 from ledger.recorded import Recorded
 from services.projection.cut import EVENT_TOPICS, SOURCE

@@ -32,5 +32,13 @@ class HalfYear:
     def last(self) -> date:
         return date(self.year, 7, 1) - timedelta(days=1) if self.half == 1 else date(self.year, 12, 31)
 
+    @property
+    def before(self) -> "HalfYear":
+        return HalfYear(self.year, 1) if self.half == 2 else HalfYear(self.year - 1, 2)
+
+    @property
+    def after(self) -> "HalfYear":
+        return HalfYear(self.year, 2) if self.half == 1 else HalfYear(self.year + 1, 1)
+
     def __str__(self) -> str:
         return f"{self.year}H{self.half}"

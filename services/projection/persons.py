@@ -9,12 +9,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import structlog
-from ledger.deliver import Delivered
 from sqlalchemy import Boolean, Column, Index, Table, Text, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from xiapai_contracts.registry import PersonCorrected, PersonErased, PersonRegistered
 
 from chassis.seal import Kek, SealBroken, open_sealed
+from ledger.deliver import Delivered
 from services.projection.spelling import spell
 from services.projection.tables import Code, Position, metadata
 

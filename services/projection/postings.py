@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from ledger.deliver import Delivered
 from sqlalchemy import ARRAY, Boolean, Column, Date, Index, Integer, Table, Text, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from xiapai_contracts.registry import (
@@ -22,6 +21,7 @@ from xiapai_contracts.registry import (
 )
 from xiapai_contracts.terms import Category, EndReason, ExchangeDirection, Mode, Tier
 
+from ledger.deliver import Delivered
 from services.projection import versions
 from services.projection.documents import document
 from services.projection.tables import Code, Moment, Position, metadata

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from ledger.deliver import Delivered, Handler
 from sqlalchemy.ext.asyncio import AsyncConnection
 from xiapai_contracts.registry import HEADS, KEYS, PERSONS, POSTINGS, UNITS
 
 from chassis.seal import Kek
+from ledger.deliver import Delivered, Handler
 from services.projection import cadres, events, persons, postings, units
 from services.projection.builds import Build, use
 

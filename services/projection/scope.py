@@ -12,6 +12,8 @@ from xiapai_contracts.terms import ZH, Category
 
 from chassis.identity.principal import Principal, Role
 
+_CATEGORIES = {category.value: ZH[category] for category in Category}
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -37,7 +39,7 @@ class Scope:
             case "unit":
                 return f"{self.unit} 及其下级单位"
             case "categories":
-                return "、".join(ZH[Category(c)] if c in Category else c for c in self.categories)
+                return "、".join(_CATEGORIES.get(code, code) for code in self.categories)
             case "own":
                 return "本人"
 

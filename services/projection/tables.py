@@ -68,3 +68,11 @@ def array_text(values: Iterable[object | None]) -> str:
 
 def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def like(words: str | None, *, anywhere: bool = False) -> str | None:
+    """The pattern of LIKE for texts that begin with ``words`` (or hold them ``anywhere``), whatever signs stand there."""
+    if words is None:
+        return None
+    plain = words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"{'%' if anywhere else ''}{plain}%"

@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
-from ledger.deliver import Delivered
 from sqlalchemy import ARRAY, Boolean, Column, Date, Index, Table, Text, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from xiapai_contracts.registry import (
@@ -15,10 +14,13 @@ from xiapai_contracts.registry import (
     UnitRegistered,
     UnitRenamed,
 )
-from xiapai_contracts.terms import UnitKind
+from xiapai_contracts.terms import ZH, UnitKind
 
+from ledger.deliver import Delivered
 from services.projection import versions
-from services.projection.tables import Code, Moment, Position, metadata
+from services.projection.lens import Lens
+from services.projection.scope import ABOVE
+from services.projection.tables import Code, Moment, Position, like, metadata
 from services.projection.timeline import Timeline
 
 UNITS_VERSION = 1
@@ -147,3 +149,57 @@ def evolve(unit: Unit, event: Any) -> Unit:
             )
         case _:
             raise ValueError(f"{type(event).__name__} is not about a unit")
+
+
+NAME = "{u}.names[width_bucket(CAST(:day AS date), {u}.name_since)]"
+"""What a unit was called on ``:day``."""
+
+
+def heirs(lens: Lens) -> str:
+    """CTE ``heirs (unit, heir, since, depth)``: the units that merged ones became part of, as of ``:day``."""
+    known = lens.cut.known("u")
+    return f"""heirs (unit, heir, since, depth) AS (
+    SELECT u.unit, u.merged_into, u.merged_on, 1 FROM units u WHERE {known} AND u.merged_on <= CAST(:day AS date)
+    UNION SELECT h.unit, u.merged_into, GREATEST(h.since, u.merged_on), h.depth + 1 FROM heirs h
+    JOIN units u ON u.unit = h.heir AND {known} AND u.merged_on <= CAST(:day AS date) AND h.depth < 50)"""
+
+
+@dataclass(frozen=True, slots=True)
+class UnitsWanted:
+    """Which units are asked for: directly under ``parent`` ("": the roots, None: any), of a kind, whose name or code holds ``q``."""
+
+    parent: str | None = None
+    kind: UnitKind | None = None
+    q: str | None = None
+    unit: str | None = None
+
+
+async def find(
+    connection: AsyncConnection, lens: Lens, day: date, wanted: UnitsWanted, after: str, limit: int
+) -> list[dict[str, Any]]:
+    """At most ``limit`` units as they stood on a day, by code, later than the code ``after``. The tree is no secret."""
+    above = ABOVE.format(day=":day")
+    statement = f"""
+WITH tree AS (
+    SELECT u.unit, {NAME.format(u="u")} AS name, u.kind, u.parents[width_bucket(CAST(:day AS date), u.parent_since)] AS parent,
+           {above} AS above, u.poor_village, u.credit_code, u.division,
+           CASE WHEN u.merged_on <= CAST(:day AS date) THEN u.merged_into END AS merged_into,
+           COALESCE(u.closed_on <= CAST(:day AS date), false) AS closed
+    FROM units u WHERE {lens.cut.known("u")})
+SELECT t.*, EXISTS (SELECT FROM tree c WHERE c.above = t.unit) AS has_children FROM tree t
+WHERE t.unit > :after
+  AND (CAST(:parent AS text) IS NULL OR t.above = CAST(:parent AS text))
+  AND (CAST(:root AS boolean) IS NOT TRUE OR t.above IS NULL)
+  AND (CAST(:kind AS text) IS NULL OR t.kind = CAST(:kind AS text))
+  AND (CAST(:unit AS text) IS NULL OR t.unit = CAST(:unit AS text))
+  AND (CAST(:q AS text) IS NULL OR t.name LIKE CAST(:q AS text) OR t.unit LIKE CAST(:q AS text))
+ORDER BY t.unit LIMIT :limit"""
+    values = lens.params() | {"day": day, "after": after, "limit": limit, "kind": wanted.kind}
+    values |= {
+        "unit": wanted.unit,
+        "parent": wanted.parent or None,
+        "root": wanted.parent == "",
+        "q": like(wanted.q, anywhere=True),
+    }
+    rows = (await connection.execute(text(statement), values)).mappings()
+    return [dict(row) | {"kind_name": ZH[UnitKind(row["kind"])]} for row in rows]

@@ -7,10 +7,10 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeVar
 
-from ledger.deliver import Delivered
 from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ledger.deliver import Delivered
 from services.projection.tables import rows_of, upsert
 
 

@@ -1,11 +1,10 @@
 """A story of the programme, told event by event, as a ledger would hold it and as Kafka would bring it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from ledger.deliver import Delivered
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from xiapai_contracts.registry import (
@@ -21,10 +20,12 @@ from xiapai_contracts.terms import Category, Rank, Tier, UnitKind
 from xiapai_contracts.topics import CODEC
 
 from chassis.seal import Kek, new_key, seal
+from ledger.deliver import Delivered
 from ledger.recorded import Recorded
 from services.projection import builds
 from services.projection.from_ledger import delivered, delivered_key
 from services.projection.project import TOPICS, project
+from services.projection.tables import metadata
 
 KEK = Kek(bytes(range(32)))
 BEGAN = datetime(2026, 1, 5, 1, 0, tzinfo=UTC)
@@ -131,6 +132,11 @@ class Story:
             )
         return code
 
+    async def events(self, upto: int) -> AsyncIterator[Recorded]:
+        """What a ledger's reader would give."""
+        for recorded in self.recorded[:upto]:
+            yield recorded
+
     def delivered(self) -> list[Delivered]:
         return [item for recorded in self.recorded if (item := delivered(recorded, "epoch")) is not None]
 
@@ -149,6 +155,12 @@ class Reader:
             async with self.engine.begin() as connection:
                 await builds.use(connection, self.build)
                 await project(connection, rest[start : start + batch], KEK)
+
+    async def clear(self) -> None:
+        """Begin with nothing again."""
+        async with self.engine.begin() as connection:
+            await builds.use(connection, self.build)
+            await connection.execute(text(f"TRUNCATE {', '.join(metadata.tables)}, watermarks"))
 
     async def reach(self, position: int, newest: int | None = None, at: datetime | None = None) -> None:
         """What markers do: every partition is known up to ``position``."""

@@ -18,6 +18,7 @@ from xiapai_contracts.terms import Category, Mode, RecallGround, Tier, UnitKind
 from services.projection.builds import reading
 from services.projection.cut import cut_at, newest_cut
 from services.projection.figures import Period, figures
+from services.projection.lens import Lens
 from services.projection.scope import Scope
 from tests.services.projection.story import JAN, JUN, Reader, Story
 
@@ -29,7 +30,7 @@ async def fill(reader: Reader, day: date = JUN, scope: Scope = ALL, known: int |
     """The values of all 42 blanks."""
     async with reading(reader.engine) as (connection, build):
         cut = await cut_at(connection, await newest_cut(connection, build.handler), known)
-        found = await figures(connection, Period(FIRST, day), cut, scope, date(2026, 7, 1))
+        found = await figures(connection, Lens(cut, scope, date(2026, 7, 1)), Period(FIRST, day))
     return {figure.blank.n: figure.value for figure in found}
 
 
@@ -241,3 +242,13 @@ async def test_of_documents_cited_equally_often_the_newest_counts(reader: Reader
     await reader.read(story)
     found = await fill(reader)
     assert (found[23], found[24]) == (2026, 10)
+
+
+async def test_a_host_left_on_the_day_of_arrival_was_never_reached(reader: Reader, story: Story) -> None:
+    district(story)
+    story.person("1")
+    story.post("P1", "1", "V1")
+    story.tell(HostChanged(posting="P1", host="C1", on=JAN))
+    await reader.read(story)
+    found = await fill(reader)
+    assert (found[17], found[18]) == (0, 1)

@@ -1,0 +1,175 @@
+"""花名册 who is where: the postings on a day, as known at a cut, in somebody's scope."""
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+from xiapai_contracts.terms import ZH, Category, Tier, UnitKind
+
+from services.projection.lens import Lens
+from services.projection.persons import ERASED, MASKED
+from services.projection.scope import seen, subtree, visible
+from services.projection.tables import like
+from services.projection.units import NAME, heirs
+
+ROSTER_VERSION = 1
+
+
+class Status(StrEnum):
+    """How a posting stands on a day; ``lapsed`` is past its planned end without having been ended."""
+
+    PROPOSED = "proposed"
+    APPROVED = "approved"
+    DECLINED = "declined"
+    SERVING = "serving"
+    LAPSED = "lapsed"
+    ENDED = "ended"
+
+
+STATUS_ZH = {
+    Status.PROPOSED: "待审批",
+    Status.APPROVED: "待到岗",
+    Status.DECLINED: "未批准",
+    Status.SERVING: "在岗",
+    Status.LAPSED: "到期未办结",
+    Status.ENDED: "已结束",
+}
+
+_STATUS = """CASE
+    WHEN p.arrived_on <= CAST(:day AS date) THEN CASE
+        WHEN LEAST(p.ended_on, p.ends) >= CAST(:day AS date) THEN 'serving'
+        WHEN p.ended_on IS NULL THEN 'lapsed' ELSE 'ended' END
+    WHEN p.declined THEN 'declined'
+    WHEN p.ended_on < CAST(:day AS date) THEN 'ended'
+    WHEN p.approved THEN 'approved' ELSE 'proposed' END"""
+
+Place = tuple[str, str]
+"""Where a page ends: the sort key and the posting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Filters; None asks for nothing. ``unit``: sender or host in that unit's subtree on the day. ``q``: a part of the
+    name, or the beginning of its pinyin or initials. ``statuses``: empty asks for all."""
+
+    unit: str | None = None
+    category: Category | None = None
+    tier: Tier | None = None
+    host_kind: UnitKind | None = None
+    q: str | None = None
+    statuses: tuple[Status, ...] = (Status.SERVING,)
+    posting: str | None = None
+    postings: tuple[str, ...] | None = None
+
+
+def placed(lens: Lens) -> str:
+    """CTEs of which the last is ``placed``: the postings that may be seen, each with its ``status`` on ``:day`` and its
+    ``host`` there: the successor of a merged one where the posting ran on."""
+    return f"""{visible(lens.scope)}, {heirs(lens)},
+rows AS (
+    SELECT p.*, p.hosts[width_bucket(CAST(:day AS date), p.host_since)] AS posted_to, {_STATUS} AS status
+    FROM postings p WHERE {lens.cut.known("p")} AND {seen(lens.scope)}),
+placed AS (
+    SELECT r.*, COALESCE((SELECT h.heir FROM heirs h WHERE h.unit = r.posted_to AND h.since <= LEAST(r.ended_on, r.ends)
+                          ORDER BY h.depth DESC LIMIT 1), r.posted_to) AS host FROM rows r)"""
+
+
+async def roster(
+    connection: AsyncConnection, lens: Lens, day: date, wanted: Wanted, after: Place, limit: int
+) -> tuple[list[dict[str, Any]], list[Place]]:
+    """At most ``limit`` postings after a place, by pinyin and then code; and the place of each. Without names for
+    whoever may not see them, and then by code."""
+    asked, conditions = "", ["true"]
+    if wanted.unit is not None:
+        asked = subtree("asked", ":unit", ":day", lens.cut.known("u")) + ", "
+        conditions.append("(r.sender IN (SELECT unit FROM asked) OR r.host IN (SELECT unit FROM asked))")
+    if wanted.category is not None:
+        conditions.append("r.category = :category")
+    if wanted.tier is not None:
+        conditions.append("r.tier = :tier")
+    if wanted.host_kind is not None:
+        conditions.append("h.kind = :host_kind")
+    if wanted.statuses:
+        conditions.append("r.status = ANY(CAST(:statuses AS text[]))")
+    if wanted.posting is not None:
+        conditions.append("r.posting = :posting")
+    if wanted.postings is not None:
+        conditions.append("r.posting = ANY(CAST(:postings AS text[]))")
+    if wanted.q is not None:
+        conditions.append(
+            "(n.name LIKE :part OR replace(n.spelt, ' ', '') LIKE :beginning OR n.initials LIKE :beginning)"
+        )
+    sort = "CAST('' AS text)" if lens.scope.masked else "COALESCE(n.spelt, '~')"
+    statement = f"""
+WITH RECURSIVE {asked}{placed(lens)}
+SELECT r.posting, r.person, n.name, COALESCE(n.erased, false) AS erased, r.tier, r.category, r.status,
+    r.sender, {NAME.format(u="s")} AS sender_name, r.host, {NAME.format(u="h")} AS host_name, h.kind AS host_kind,
+    r.mode, r.duty, r.direction, r.basis, r.starts, r.ends, r.arrived_on, r.ended_on, r.end_reason,
+    c.unit AS home_unit, c.rank, r.sender_contact, sc.name AS sender_contact_name, r.host_contact, hc.name AS host_contact_name,
+    r.known_from AS position, r.recorded_at, {sort} COLLATE "C" AS sort
+FROM placed r
+LEFT JOIN persons n ON n.person = r.person
+LEFT JOIN persons sc ON sc.person = r.sender_contact
+LEFT JOIN persons hc ON hc.person = r.host_contact
+LEFT JOIN cadres c ON c.person = r.person AND {lens.cut.known("c")}
+LEFT JOIN units s ON s.unit = r.sender AND {lens.cut.known("s")}
+LEFT JOIN units h ON h.unit = r.host AND {lens.cut.known("h")}
+WHERE {" AND ".join(conditions)} AND ({sort} COLLATE "C", r.posting) > (:sort, :after)
+ORDER BY sort, r.posting LIMIT :limit"""
+    beginning = like(None if wanted.q is None else "".join(wanted.q.split()).lower())
+    values = lens.params() | {
+        "day": day, "unit": wanted.unit, "category": wanted.category, "tier": wanted.tier,
+        "host_kind": wanted.host_kind, "posting": wanted.posting, "postings": list(wanted.postings or ()), "statuses": list(wanted.statuses),
+        "part": like(wanted.q, anywhere=True), "beginning": beginning, "sort": after[0], "after": after[1], "limit": limit,
+    }  # fmt: skip
+    rows = (await connection.execute(text(statement), values)).mappings().all()
+    return [_item(dict(row), lens.scope.masked) for row in rows], [(row["sort"], row["posting"]) for row in rows]
+
+
+def _item(row: dict[str, Any], masked: bool) -> dict[str, Any]:
+    row.pop("sort")
+    if row["erased"]:
+        row["name"] = ERASED
+    if masked:
+        row |= dict.fromkeys(("person", "sender_contact", "host_contact", "sender_contact_name", "host_contact_name"))
+        row["name"] = MASKED
+    row["status_name"] = STATUS_ZH[Status(row["status"])]
+    row["category_name"], row["tier_name"] = ZH[Category(row["category"])], ZH[Tier(row["tier"])]
+    row["host_kind_name"] = ZH[UnitKind(row["host_kind"])] if row["host_kind"] else None
+    return row
+
+
+_TOLD = ("known_from", "known_to", "recorded_at", "posting", "document", "year", "serial", "host_since")
+
+
+async def history(connection: AsyncConnection, lens: Lens, posting: str) -> list[dict[str, Any]]:
+    """What became known of a posting, event by event: position, name, times, by whom, and the fields that it changed
+    (``{"ends": ["2026-12-31", "2027-06-30"]}``: before and after). Empty where it is not visible."""
+    statement = f"""
+WITH RECURSIVE {visible(lens.scope)}
+SELECT p.*, v.name AS event, v.by, v.at, v.id FROM postings p LEFT JOIN events v ON v.position = p.known_from
+WHERE p.posting = :posting AND p.known_from <= :known AND {seen(lens.scope)} ORDER BY p.known_from"""
+    values = lens.params() | {"posting": posting}
+    told: list[dict[str, Any]] = []
+    before: dict[str, Any] = {}
+    for row in (await connection.execute(text(statement), values)).mappings():
+        now = dict(row)
+        facts = {"position": now["known_from"], "id": now.pop("id"), "name": now.pop("event"), "at": now.pop("at")}
+        facts |= {"recorded_at": now["recorded_at"], "by": now.pop("by")}
+        now["hosts"] = _stays(now["host_since"], now["hosts"])
+        for name in _TOLD:
+            now.pop(name)
+        if lens.scope.masked:
+            for name in ("person", "sender_contact", "host_contact"):
+                now.pop(name)
+        changed = {name: [before.get(name), value] for name, value in now.items() if before.get(name) != value}
+        told.append(facts | {"changed": changed})
+        before = now
+    return told
+
+
+def _stays(since: list[date], hosts: list[str]) -> list[dict[str, Any]]:
+    return [{"host": host, "since": None if day == date.min else day} for day, host in zip(since, hosts, strict=True)]
