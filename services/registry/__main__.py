@@ -15,8 +15,12 @@ from services.registry.api import router
 from services.registry.asking import Registry
 from services.registry.category_rules import load
 from services.registry.commands.context import Context
+from services.registry.imports.jobs import MIGRATIONS, VERSION_TABLE
+from services.registry.imports.runner import ImportRunner
 from services.registry.keyring import Keyring
 from services.registry.texts import CONFLICTS, TEXTS
+from services.registry.workbook import Limits
+from services.registry.workbook.sentences import REFUSALS
 
 
 def _context(tools: Tools) -> Context:
@@ -38,7 +42,8 @@ async def open_api(tools: Tools) -> AsyncIterator[Registry]:
 @asynccontextmanager
 async def open_work(tools: Tools) -> AsyncIterator[Work]:
     """The registry hears of nothing from others; its worker imports workbooks."""
-    yield Work()
+    runner = ImportRunner(tools.engine, tools.desk, _context(tools), tools.settings.import_retention_days)
+    yield Work(background={"imports": runner.run})
 
 
 SERVICE = Service(
@@ -48,8 +53,10 @@ SERVICE = Service(
     open_api=open_api,
     open_work=open_work,
     topics=TOPICS,
-    texts=TEXTS,
+    texts={**TEXTS, **REFUSALS},
     conflicts=CONFLICTS,
+    migrations=((MIGRATIONS, VERSION_TABLE),),
+    larger_bodies={"/api/registry/imports": Limits().file},
 )
 
 if __name__ == "__main__":

@@ -297,6 +297,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "这次导入的原件已过保存期并删除。请重新上传。",
         "The file of this import was removed after its retention. Upload it again.",
     ),
+    "import-given-up": (
+        "这次导入多次中断,已停止。已导入的行保持有效;请联系系统管理员后重新上传。",
+        "This import broke off too often and was stopped. The rows that were imported stand; ask the operator, then upload again.",
+    ),
     "import-file-missing": (
         "没有收到文件。请把 xlsx 作为请求体或表单字段 file 上传。",
         "No file was sent. Send the xlsx as the body, or as the form field file.",

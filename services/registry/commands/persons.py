@@ -47,6 +47,18 @@ class Personal:
     born: date | None = None
     phone: str | None = None
 
+    @classmethod
+    def of(cls, opened: Fields | None) -> "Personal":
+        """From the fields as they were sealed."""
+        said = opened or {}
+        born = said.get("born")
+        return cls(
+            said.get("name") or "",
+            said.get("identity_number"),
+            date.fromisoformat(born) if born else None,
+            said.get("phone"),
+        )
+
     def fields(self) -> Fields:
         """In normal form. Refused as :mod:`services.registry.codes` says, and ``name-missing``."""
         if not self.name.strip():
@@ -115,15 +127,19 @@ async def corrected(
     context: Context,
     known: Person,
     number: str,
-    personal: Personal,
+    personal: Personal | None,
     cadre: CadreDetails | None,
     sends: Unit | None,
     source: str | None,
 ) -> Plan:
-    """What correcting comes to."""
-    fields = personal.fields()
-    sealed, _, differs = await _sealed(context, known, number, fields)
-    events: list[PersonEvent] = [*PERSON.decide(CorrectPerson(sealed, differs, source), known)]
+    """What correcting comes to. ``personal`` None: the sealed fields stay as they are."""
+    events: list[PersonEvent] = []
+    fields: Fields = {}
+    differs: tuple[str, ...] = ()
+    if personal is not None:
+        fields = personal.fields()
+        sealed, _, differs = await _sealed(context, known, number, fields)
+        events += PERSON.decide(CorrectPerson(sealed, differs, source), known)
     if cadre is not None and sends is not None:
         now = PERSON.fold(events, known)
         is_cadre = isinstance(now, Cadre)
@@ -173,14 +189,15 @@ async def contact(context: Context, reading: Reading, unit_code: str, name: str 
     if name is None or not name.strip():
         return None, Plan()
     for turn in range(100):
-        number = _contact_number(context, unit_code, name.strip(), turn)
+        number = contact_number(context, unit_code, name.strip(), turn)
         known = await person(reading, number)
         if not isinstance(known, ErasedPerson):
             return number, await registered(context, known, number, Personal(name), None, None)
     raise Refused("contact-erased-too-often", unit=unit_code)
 
 
-def _contact_number(context: Context, unit_code: str, name: str, turn: int) -> str:
+def contact_number(context: Context, unit_code: str, name: str, turn: int = 0) -> str:
+    """The number of the person of that name who answers for a unit; ``turn`` counts those erased before."""
     blinded = context.keyring.kek.blind("contact", f"{unit_code}\0{name}\0{turn}")
     return "C" + hashlib.blake2b(blinded.encode(), digest_size=10).hexdigest()
 
