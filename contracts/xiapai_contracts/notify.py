@@ -11,7 +11,7 @@ from xiapai_contracts.topic import Topic
 class ReminderRecorded:
     """提醒待发: a reminder is to be sent. ``person`` is to be reminded of ``subject`` by ``due``; recorded before anything is sent.
 
-    ``subject`` is a code of a list that will grow (today those of :class:`Subject`); ``about`` is the stream it concerns."""
+    ``subject`` is a code of a list that will grow (today those of :class:`Subject`); ``about`` is the identifier of what it concerns (a report, a baseline)."""
 
     reminder: str
     person: str
