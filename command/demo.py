@@ -33,7 +33,7 @@ def load_demo(data: Path, console: Console, stop: threading.Event) -> None:
             outcome = import_workbook(http, workbook, dry_run=False, console=console, visible=False)
             if outcome.refused:
                 raise ImportFailed(f"{outcome.refused} 行未通过 rows of the demo were refused")
-            position = max([int(outcome.job["position"]), *(give(http, step) for step in AFTER_IMPORT)])
+            position = max([outcome.position, *(give(http, step) for step in AFTER_IMPORT)])
             done.write_text(f"{position}\n")
         while not stop.is_set():
             try:

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from command.place import Address
+from services.registry.workbook.columns import Outcome as RowOutcome
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 VISIBLE_SECONDS = 120.0
@@ -29,8 +30,13 @@ class Outcome:
     job: dict[str, Any]
 
     @property
+    def position(self) -> int:
+        """How far the registry's ledger has to be read to see all of it (0 after a dry run)."""
+        return int((self.job["positions"] or {}).get("registry", 0))
+
+    @property
     def refused(self) -> int:
-        return sum(int(sheet.get("refused", 0)) for sheet in self.job["counts"].values())
+        return sum(int(counts.get(RowOutcome.REFUSED.value, 0)) for counts in self.job["counts"].values())
 
 
 def client(address: Address) -> httpx.Client:
@@ -62,13 +68,9 @@ def import_workbook(
     """
     answer = http.post(
         "/api/registry/imports",
-        params={"dry_run": str(dry_run).lower()},
+        params={"dry_run": str(dry_run).lower(), "name": workbook.name},
         content=workbook.read_bytes(),
-        headers={
-            "Content-Type": XLSX,
-            "Idempotency-Key": str(uuid.uuid4()),
-            "X-File-Name": httpx.QueryParams({"n": workbook.name})["n"].encode().hex(),
-        },
+        headers={"Content-Type": XLSX, "Idempotency-Key": str(uuid.uuid4())},
     )
     if answer.status_code != 202:
         raise ImportFailed(said(answer))
@@ -76,18 +78,22 @@ def import_workbook(
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         bar = progress.add_task("导入 importing", total=None)
-        while job["state"] in ("waiting", "running"):
+        while job["state"] not in ("done", "failed"):
             time.sleep(POLL_SECONDS)
             answer = http.get(f"/api/registry/imports/{job['id']}")
             if answer.status_code != 200:
                 raise ImportFailed(said(answer))
             job = answer.json()
-            progress.update(bar, completed=job["done"], total=job["total"] or None, description=job["phase"])
+            progress.update(
+                bar, completed=job["rows_done"], total=job["rows_total"], description=job["phase"] or "导入 importing"
+            )
     if job["state"] != "done":
-        raise ImportFailed(job.get("error") or "导入没有完成 the import broke off")
-    if visible and not dry_run and job.get("position"):
-        wait_until_visible(http, job["position"])
-    return Outcome(job)
+        refusal = job["refusal"] or {}
+        raise ImportFailed(f"{refusal.get('zh', '导入没有完成。')} {refusal.get('en', '')} ({refusal.get('code', '')})")
+    outcome = Outcome(job)
+    if visible and not dry_run:
+        wait_until_visible(http, outcome.position)
+    return outcome
 
 
 def wait_until_visible(http: httpx.Client, position: int) -> None:
@@ -107,10 +113,12 @@ def wait_until_visible(http: httpx.Client, position: int) -> None:
 
 def show(outcome: Outcome, console: Console) -> None:
     """Print the counts, sheet by sheet."""
-    table = Table("工作表 sheet", "已导入 imported", "已更新 updated", "已存在 unchanged", "未通过 refused")
+    table = Table("工作表 sheet", *(f"{one.value} {one.name.lower()}" for one in RowOutcome))
     for sheet, counts in outcome.job["counts"].items():
-        table.add_row(sheet, *(str(counts.get(name, 0)) for name in ("imported", "updated", "unchanged", "refused")))
+        table.add_row(sheet, *(str(counts.get(one.value, 0)) for one in RowOutcome))
     console.print(table)
+    for sheet, columns in outcome.job["further_columns"].items():
+        console.print(f"{sheet}: 未用的列 columns passed over: {', '.join(columns)}")
 
 
 def fetch_back_copy(http: httpx.Client, outcome: Outcome, out: Path) -> None:

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 import typer
-from deploy.demo.logins import people
 
 from chassis.process import Role
 from chassis.process import run as run_process
 from command.services import SERVICES
+from deploy.demo.logins import people
 
 
 def run(role: Role, names: Sequence[str]) -> None:
