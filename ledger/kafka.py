@@ -1,13 +1,14 @@
 """Where Kafka is and how to speak to it; the topics, made explicitly and never changed."""
 
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError, for_code
 from aiokafka.partitioner import murmur2
 from xiapai_contracts.topic import Topic
 
@@ -71,6 +72,15 @@ def partition_of(stream: str, partitions: int) -> int:
     return int((murmur2(stream.encode()) & 0x7FFFFFFF) % partitions)
 
 
+@contextmanager
+def _no_broker() -> Iterator[None]:
+    """The admin client looks for a node or a controller and stumbles where there is none at the moment."""
+    try:
+        yield
+    except (AttributeError, AssertionError) as error:
+        raise KafkaConnectionError("no broker answers") from error
+
+
 class Admin:
     """A connection for looking at topics and making them; use with ``async with``."""
 
@@ -94,11 +104,14 @@ class Admin:
 
         All topics are asked for, since asking for one by name makes it where the broker creates topics by itself.
         """
-        return {found["topic"]: len(found["partitions"]) for found in await self._client.describe_topics(None)}
+        with _no_broker():
+            found = await self._client.describe_topics(None)
+        return {topic["topic"]: len(topic["partitions"]) for topic in found}
 
     async def create(self, topics: Iterable[Topic]) -> None:
         """Make these topics; one that another process has just made is left."""
-        made = await self._client.create_topics([self._new(topic) for topic in topics])
+        with _no_broker():
+            made = await self._client.create_topics([self._new(topic) for topic in topics])
         for name, code, *_ in made.topic_errors:
             error = for_code(code)
             if code and error is not TopicAlreadyExistsError:

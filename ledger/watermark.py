@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Text, any_, bindparam, func, literal, select, text, tuple_, update
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import bindparam, func, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
+from xiapai_contracts.topic import Topic
 
 from ledger.kafka import Partition
 from ledger.schema import watermarks as table
@@ -136,21 +136,32 @@ async def save(connection: AsyncConnection, handler: str, marks: Mapping[Partiti
         )
 
 
-async def positions(connection: AsyncConnection, handlers: Iterable[str]) -> dict[tuple[str, str], list[Watermark]]:
-    """The watermarks of handlers by handler and topic: what a read model made by them reflects."""
-    names = literal(list(handlers), ARRAY(Text))
-    found: dict[tuple[str, str], list[Watermark]] = {}
-    rows = await connection.execute(select(table.c.handler, *_columns).where(table.c.handler == any_(names)))
-    for row in rows:
-        mark = Watermark(
-            epoch=row.epoch,
-            position=row.position,
-            reached=row.reached,
-            hash=bytes(row.hash),
-            offset=row.offset,
-            next=row.next,
-            former=tuple(row.former),
-            reached_at=row.reached_at,
-        )
-        found.setdefault((row.handler, row.topic), []).append(mark)
+@dataclass(frozen=True, slots=True)
+class Reflected:
+    """Everything that one source recorded up to ``position`` is applied (or parked); ``at`` is when the relay said so
+    (None: never yet)."""
+
+    position: int
+    at: datetime | None
+
+
+async def reflected(connection: AsyncConnection, handler: str, topics: Iterable[Topic]) -> dict[str, Reflected]:
+    """What a handler's tables reflect, by source: of each source the partition that is farthest behind."""
+    rows = await connection.execute(
+        select(table.c.topic, table.c.partition, table.c.reached, table.c.reached_at).where(table.c.handler == handler)
+    )
+    known = {(row.topic, row.partition): Reflected(row.reached, row.reached_at) for row in rows}
+    found: dict[str, Reflected] = {}
+    for topic in topics:
+        if topic.compacted:
+            continue
+        for number in range(topic.partitions):
+            here = known.get((topic.name, number), Reflected(0, None))
+            least = found.get(topic.owner)
+            if (
+                least is None
+                or here.position < least.position
+                or (here.position == least.position and here.at and least.at and here.at > least.at)
+            ):
+                found[topic.owner] = here
     return found

@@ -26,11 +26,12 @@ STOP_SECONDS = 8.0
 @dataclass(frozen=True, slots=True)
 class Health:
     """``stalled_seconds`` since the slowest reader last went round its loop; ``missing`` says what stands in the way of
-    being ready, reader by reader; ``lag`` counts records behind, by handler."""
+    being ready, by handler; ``lag`` counts records behind, ``unreadable`` those parked raw since the start."""
 
     stalled_seconds: float
     missing: dict[str, str]
     lag: dict[str, int]
+    unreadable: dict[str, int]
 
 
 class _Reading(faust.Service):
@@ -112,6 +113,7 @@ class Worker:
             stalled_seconds=max((now - reader.last_progress for reader in self.readers), default=0.0),
             missing=missing,
             lag={reader.handler.name: reader.lag for reader in self.readers},
+            unreadable={reader.handler.name: reader.unreadable for reader in self.readers},
         )
 
     async def run(self) -> None:

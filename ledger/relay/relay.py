@@ -22,7 +22,7 @@ from ledger.relay.checkpoint import Checkpoint, Moved, Reached, load, look, stor
 from ledger.relay.leadership import POLL_SECONDS, Leadership, LeadershipLost, first_to_end
 from ledger.relay.publisher import Publisher, Queue
 from ledger.relay.witness import LogLost, Witness
-from ledger.schema import keyring
+from ledger.schema import keyring as keys_table
 from ledger.trouble import is_trouble
 
 log = logging.getLogger(__name__)
@@ -49,17 +49,23 @@ class Relay:
     """Publishes one ledger to the ``topics`` of ``service``; run it in as many processes as you like, one leads.
 
     Of the topics, those with events get those events; one without, not compacted, gets a marker every second; a
-    compacted one gets the changes of the keyring (unless ``keys`` is off). ``lag`` counts events not yet acknowledged,
+    compacted one gets the changes of the keyring (unless ``keyring`` is off). ``lag`` counts events not yet acknowledged,
     ``last_progress`` is a monotonic time in seconds, ``trouble`` says in a few words what stands in the way.
     """
 
     def __init__(
-        self, engine: AsyncEngine, kafka: KafkaSettings, service: str, topics: tuple[Topic, ...], *, keys: bool = True
+        self,
+        engine: AsyncEngine,
+        kafka: KafkaSettings,
+        service: str,
+        topics: tuple[Topic, ...],
+        *,
+        keyring: bool = True,
     ) -> None:
         self._engine, self._kafka, self._service, self._topics = engine, kafka, service, topics
         self._topic_of = {event.event_name: topic for topic in topics for event in topic.events}
         self._heads = [topic for topic in topics if not topic.events and not topic.compacted]
-        self._keyring = next((topic for topic in topics if topic.compacted and keys), None)
+        self._keyring = next((topic for topic in topics if topic.compacted and keyring), None)
         self._stored = Checkpoint("")
         self.is_leader = False
         self.lag = 0
@@ -197,9 +203,9 @@ class Relay:
                 return Portion(events, [])
             # Read after the events, sent before them: a key is there when the first event that needs it is.
             changes = await connection.execute(
-                select(keyring.c.stream, keyring.c.wrapped, keyring.c.change)
-                .where(keyring.c.change > keys)
-                .order_by(keyring.c.change)
+                select(keys_table.c.stream, keys_table.c.wrapped, keys_table.c.change)
+                .where(keys_table.c.change > keys)
+                .order_by(keys_table.c.change)
                 .limit(PORTION)
             )
             return Portion(events, changes.all())

@@ -1,6 +1,7 @@
 """A small ledger of its own for the tests of relay and delivery: jars that are filled, on topics of their own."""
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -213,3 +214,33 @@ def in_order(rows: list[tuple[str, int]]) -> bool:
             return False
         seen[stream] = version
     return True
+
+
+@asynccontextmanager
+async def process(
+    role: str, database: str, kafka: KafkaSettings, kind: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    started = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.ledger.process",
+        role,
+        database,
+        kafka.bootstrap,
+        kind,
+        kafka.prefix,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield started
+    finally:
+        if started.returncode is None:
+            started.kill()
+        await started.wait()
+
+
+async def says(worker: asyncio.subprocess.Process, word: str) -> None:
+    assert worker.stdout is not None
+    async with asyncio.timeout(30):
+        while (line := (await worker.stdout.readline()).decode().strip()) != word:
+            assert line, f"the process ended before it said {word}"

@@ -15,7 +15,7 @@ from ledger import deadletters, schema, watermark
 from ledger.deliver import Batch, Delivered, Fenced, Handler, Outcome, StillConflicting, deliver
 from ledger.entry import VersionConflict
 from ledger.kafka import Partition
-from ledger.watermark import Watermark
+from ledger.watermark import Reflected, Watermark
 from tests.ledger.kafka_support import CODEC, JARS, KEYS, JarFilled, Shelf, applied, ledger, make_shelf
 
 JARS_0: Partition = ("shelf.jars", 0)
@@ -196,8 +196,9 @@ async def test_a_marker_moves_what_is_known_and_applies_nothing(engine: AsyncEng
     assert (reading.mark.position, reading.mark.reached, reading.mark.offset) == (1, 9, 1)
     assert len(await applied(engine)) == 1
     async with engine.connect() as connection:
-        found = await watermark.positions(connection, ["shelf-view"])
-    assert [mark.reached_at for mark in found["shelf-view", "shelf.jars"]] == [NOW]
+        one = replace(JARS, partitions=1)
+        assert await watermark.reflected(connection, "shelf-view", [one, KEYS]) == {"shelf": Reflected(9, NOW)}
+        assert await watermark.reflected(connection, "shelf-view", [JARS]) == {"shelf": Reflected(0, None)}
 
 
 async def test_poison_parks_its_stream_and_no_other(engine: AsyncEngine, reading: Reading) -> None:

@@ -1,6 +1,7 @@
 """The relay on a real broker: order, chain of positions, markers, keys, leadership, and what a crash leaves."""
 
 import asyncio
+import signal
 from collections import defaultdict
 from typing import Any
 
@@ -27,6 +28,7 @@ from tests.ledger.kafka_support import (
     everything,
     fill,
     ledger,
+    process,
     record,
     running,
     settings_for,
@@ -187,6 +189,25 @@ async def test_one_relay_leads_and_another_takes_over_when_its_connection_dies(
             await record(engine, *fill(20, start=50))
             records = await all_there(kafka, 40)
             await until(lambda: sum(relay.is_leader for relay in relays) == 1)
+        assert chain_holds(records)
+
+
+async def test_a_frozen_leader_gives_up_its_place_and_breaks_nothing_when_it_wakes(
+    database: str, kafka: KafkaSettings, infra: Infra
+) -> None:
+    async with ledger(database) as engine, process("relay", database, kafka, infra.kafka_kind) as frozen:
+        await record(engine, *fill(20))
+        await all_there(kafka, 20)
+        frozen.send_signal(signal.SIGSTOP)
+        relay = Relay(engine, kafka, "shelf", TOPICS)
+        async with running(relay.run()):
+            await record(engine, *fill(20, start=50))
+            await all_there(kafka, 40)
+            frozen.send_signal(signal.SIGCONT)
+            await record(engine, *fill(20, start=90))
+            records = await all_there(kafka, 60)
+            await asyncio.sleep(2)
+            assert relay.is_leader
         assert chain_holds(records)
 
 

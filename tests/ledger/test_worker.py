@@ -3,9 +3,7 @@
 import asyncio
 import signal
 import struct
-import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +32,10 @@ from tests.ledger.kafka_support import (
     in_order,
     ledger,
     make_shelf,
+    process,
     record,
     running,
+    says,
     settings_for,
     until,
 )
@@ -77,33 +77,6 @@ async def all_applied(engine: AsyncEngine, count: int, seconds: float = 40.0) ->
 async def stopped(worker: "asyncio.Future[None]") -> None:
     worker.cancel()
     await asyncio.gather(worker, return_exceptions=True)
-
-
-@asynccontextmanager
-async def process(database: str, kafka: KafkaSettings, kind: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    started = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tests.ledger.worker_process",
-        database,
-        kafka.bootstrap,
-        kind,
-        kafka.prefix,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    try:
-        yield started
-    finally:
-        if started.returncode is None:
-            started.kill()
-        await started.wait()
-
-
-async def says(worker: asyncio.subprocess.Process, word: str) -> None:
-    assert worker.stdout is not None
-    async with asyncio.timeout(30):
-        while (line := (await worker.stdout.readline()).decode().strip()) != word:
-            assert line, f"the process ended before it said {word}"
 
 
 async def test_what_is_recorded_is_applied_once_and_in_order(engine: AsyncEngine, kafka: KafkaSettings) -> None:
@@ -150,7 +123,7 @@ async def test_workers_join_and_leave_while_events_flow(engine: AsyncEngine, kaf
 async def test_a_killed_worker_loses_nothing_and_repeats_nothing(
     database: str, engine: AsyncEngine, kafka: KafkaSettings, infra: Infra
 ) -> None:
-    async with running(relay_for(kafka, engine).run()), process(database, kafka, infra.kafka_kind) as worker:
+    async with running(relay_for(kafka, engine).run()), process("worker", database, kafka, infra.kafka_kind) as worker:
         await record(engine, *fill(200))
         await says(worker, "applying")
         worker.send_signal(signal.SIGKILL)
@@ -162,7 +135,7 @@ async def test_a_killed_worker_loses_nothing_and_repeats_nothing(
 async def test_a_worker_told_to_end_finishes_its_batch(
     database: str, engine: AsyncEngine, kafka: KafkaSettings, infra: Infra
 ) -> None:
-    async with running(relay_for(kafka, engine).run()), process(database, kafka, infra.kafka_kind) as worker:
+    async with running(relay_for(kafka, engine).run()), process("worker", database, kafka, infra.kafka_kind) as worker:
         await record(engine, *fill(1))
         await says(worker, "applying")
         worker.send_signal(signal.SIGTERM)
@@ -175,7 +148,7 @@ async def test_a_frozen_worker_that_wakes_again_writes_nothing(
     database: str, engine: AsyncEngine, kafka: KafkaSettings, infra: Infra
 ) -> None:
     """Frozen in the middle of a batch, it holds the lock of its watermarks until the server ends its session."""
-    async with running(relay_for(kafka, engine).run()), process(database, kafka, infra.kafka_kind) as zombie:
+    async with running(relay_for(kafka, engine).run()), process("worker", database, kafka, infra.kafka_kind) as zombie:
         await record(engine, *fill(200))
         await says(zombie, "applying")
         zombie.send_signal(signal.SIGSTOP)

@@ -1,4 +1,4 @@
-"""A worker in a process of its own, to be killed or frozen by a test: DSN, bootstrap, kind, prefix."""
+"""A relay or a worker in a process of its own, to be killed or frozen: role, DSN, bootstrap, kind, prefix."""
 
 import asyncio
 import signal
@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.database import connect
 from ledger.deliver import Delivered
+from ledger.relay import Relay
 from ledger.worker import Worker
-from tests.ledger.kafka_support import CODEC, Shelf, settings_for
+from tests.ledger.kafka_support import CODEC, TOPICS, Shelf, settings_for
 
 
 class SlowShelf(Shelf):
@@ -22,11 +23,15 @@ class SlowShelf(Shelf):
         await asyncio.sleep(0.3)
 
 
-async def main(dsn: str, bootstrap: str, kind: str, prefix: str) -> None:
+async def main(role: str, dsn: str, bootstrap: str, kind: str, prefix: str) -> None:
     engine = connect(dsn)
-    worker = Worker("test", settings_for(bootstrap, kind, prefix), CODEC)
-    worker.add(engine, SlowShelf().handler)
-    running = asyncio.create_task(worker.run())
+    settings = settings_for(bootstrap, kind, prefix)
+    if role == "relay":
+        running = asyncio.create_task(Relay(engine, settings, "shelf", TOPICS).run())
+    else:
+        worker = Worker("test", settings, CODEC)
+        worker.add(engine, SlowShelf().handler)
+        running = asyncio.create_task(worker.run())
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
     print("started", flush=True)
     try:
