@@ -108,6 +108,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
                 if not (isinstance(error, KafkaError) or is_trouble(error)):
                     raise
                 self._say(f"broker: {describe(error)}")
+            self.last_progress = monotonic()
             pause = PAUSE_SECONDS[0] if monotonic() - began > 10 else min(pause * 2, PAUSE_SECONDS[1])
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause)
@@ -339,6 +340,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
                 if not (isinstance(error, (StillConflicting, Unavailable)) or is_trouble(error)):
                     raise
                 self._say(f"database: {reason_of(error)}")
+                self.last_progress = monotonic()
             if self._leaving or self._stopping.is_set():
                 return None
             await asyncio.sleep(pause)

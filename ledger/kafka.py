@@ -22,15 +22,15 @@ class KafkaSettings:
 
     ``bootstrap`` is ``host:port,host:port``. ``prefix`` stands before the name of every topic and consumer group.
     ``idempotent`` and ``single_record_batches`` follow what the broker can: the embedded one has no idempotent
-    producer and counts offsets wrongly after batches of several records. ``replication`` -1 leaves the factor to the
-    broker. ``session_timeout_seconds`` is how long a silent reader keeps its partitions.
+    producer and counts offsets wrongly after batches of several records. ``replication`` is
+    the factor of topics that are made (at least 3 in production). ``session_timeout_seconds`` is how long a silent reader keeps its partitions.
     """
 
     bootstrap: str
     prefix: str = ""
     idempotent: bool = True
     single_record_batches: bool = False
-    replication: int = -1
+    replication: int = 1
     session_timeout_seconds: float = 10.0
     security_protocol: str = "PLAINTEXT"
     sasl_mechanism: str = "SCRAM-SHA-512"

@@ -50,7 +50,7 @@ class Relay:
 
     Of the topics, those with events get those events; one without, not compacted, gets a marker every second; a
     compacted one gets the changes of the keyring (unless ``keyring`` is off). ``lag`` counts events not yet acknowledged,
-    ``last_progress`` is a monotonic time in seconds, ``trouble`` says in a few words what stands in the way.
+    ``last_progress`` is a monotonic time in seconds (trying again counts), ``trouble`` says in a few words what stands in the way.
     """
 
     def __init__(
@@ -88,6 +88,7 @@ class Relay:
                     raise
                 self.trouble = f"database: {describe(error)}"
                 log.warning("%s: the relay stopped publishing, the database is away: %s", self._service, self.trouble)
+                self._progress()
             finally:
                 self.is_leader = False
             pause = PAUSE_SECONDS[0] if monotonic() - began > 10 else min(pause * 2, PAUSE_SECONDS[1])
@@ -112,6 +113,7 @@ class Relay:
                     raise
                 self.trouble = f"broker: {error if isinstance(error, TopicMismatch) else describe(error)}"
                 log.warning("%s: publishing is broken off: %s", self._service, self.trouble)
+            self._progress()
             pause = PAUSE_SECONDS[0] if monotonic() - began > 10 else min(pause * 2, PAUSE_SECONDS[1])
             await asyncio.sleep(pause)
 
