@@ -22,8 +22,8 @@ class KafkaSettings:
 
     ``bootstrap`` is ``host:port,host:port``. ``prefix`` stands before the name of every topic and consumer group.
     ``idempotent`` and ``single_record_batches`` follow what the broker can: the embedded one has no idempotent
-    producer and counts offsets wrongly after batches of several records. ``replication`` is
-    the factor of topics that are made (at least 3 in production). ``session_timeout_seconds`` is how long a silent reader keeps its partitions.
+    producer and counts offsets wrongly after batches of several records. ``replication`` is the factor of topics that
+    are made (3 in production). ``session_timeout_seconds`` is how long a silent reader keeps its partitions.
     """
 
     bootstrap: str
