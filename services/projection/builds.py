@@ -2,20 +2,22 @@
 
 Read models are never migrated. Another version is built beside the live one, from the first event on, and switched in
 one transaction while reads go on. A build's rows are written by its own handler, whose name carries the build's number,
-so that its watermarks begin at nothing.
+so that its watermarks begin at nothing. A build belongs to one life (epoch) of the registry's ledger: a ledger restored
+from a backup may say other things at the same positions, so that its next life is another build.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from chassis.problems import Unavailable
-from ledger import migrate as ledger_migrate
+from ledger.migrate import migrate as _migrate
 from services.projection.cadres import CADRES_VERSION
 from services.projection.events import EVENTS_VERSION
 from services.projection.persons import PERSONS_VERSION
@@ -23,31 +25,30 @@ from services.projection.postings import POSTINGS_VERSION
 from services.projection.tables import metadata
 from services.projection.units import UNITS_VERSION
 
-MIGRATIONS = Path(__file__).parent / "migrations"
-MIGRATIONS_TABLE = "projection_schema"
-VERSION = ".".join(
-    f"{name}{number}"
-    for name, number in (
-        ("units", UNITS_VERSION),
-        ("persons", PERSONS_VERSION),
-        ("cadres", CADRES_VERSION),
-        ("postings", POSTINGS_VERSION),
-        ("events", EVENTS_VERSION),
-    )
-)
-"""What the tables of this program hold: where it differs from the live build's, a new one is built."""
+MIGRATIONS = (Path(__file__).parent / "migrations", "projection_schema")
+VERSION = UNITS_VERSION + PERSONS_VERSION + CADRES_VERSION + POSTINGS_VERSION + EVENTS_VERSION
+"""What the tables of this program hold. Each summand only ever rises: where the live build's is lower, a new one is
+built; where it is higher, this program is the older one and leaves it alone."""
 
 GRACE = timedelta(seconds=60)
 """How long a retired build is kept, for the reads that began before the switch."""
 
+State = Literal["building", "filling", "live", "retired"]
+
+_COLUMNS = "id, version, state, epoch, former, successor"
+
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """``state`` is building, live or retired."""
+    """``state``: being built by the workers, filled by a command, live, or retired. ``epoch`` is the life of the ledger
+    that it tells, None before the first event; ``former`` are those before; ``successor`` the next one, once seen."""
 
     id: int
-    version: str
-    state: str
+    version: int
+    state: State
+    epoch: str | None = None
+    former: tuple[str, ...] = ()
+    successor: str | None = None
 
     @property
     def schema(self) -> str:
@@ -60,20 +61,14 @@ class Build:
 
 async def migrate(engine: AsyncEngine) -> None:
     """Bring the projection's database to the form that this program knows. Raises ``SchemaMismatch``."""
-    await ledger_migrate.migrate(engine)
-    await ledger_migrate.migrate(engine, MIGRATIONS, MIGRATIONS_TABLE)
-
-
-async def check(engine: AsyncEngine) -> None:
-    """Refuse a database of another form. Raises ``SchemaMismatch``."""
-    await ledger_migrate.check(engine)
-    await ledger_migrate.check(engine, MIGRATIONS, MIGRATIONS_TABLE)
+    await _migrate(engine)
+    await _migrate(engine, *MIGRATIONS)
 
 
 async def builds(connection: AsyncConnection) -> list[Build]:
     """All builds that are not dropped, the oldest first."""
-    rows = await connection.execute(text("SELECT id, version, state FROM public.builds ORDER BY id"))
-    return [Build(*row) for row in rows]
+    rows = await connection.execute(text(f"SELECT {_COLUMNS} FROM public.builds ORDER BY id"))
+    return [Build(r.id, r.version, r.state, r.epoch, tuple(r.former), r.successor) for r in rows]
 
 
 async def live(connection: AsyncConnection) -> Build | None:
@@ -81,14 +76,30 @@ async def live(connection: AsyncConnection) -> Build | None:
     return next((build for build in await builds(connection) if build.state == "live"), None)
 
 
-async def begin(connection: AsyncConnection, version: str = VERSION) -> Build:
-    """A new build of this version with empty tables; or the one that is under way."""
+async def lock(connection: AsyncConnection) -> None:
+    """One at a time may begin, switch or drop builds; held until the transaction ends."""
     await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('xiapai.builds'))"))
+
+
+async def begin(
+    connection: AsyncConnection,
+    state: State = "building",
+    *,
+    version: int = VERSION,
+    epoch: str | None = None,
+    former: Sequence[str] = (),
+) -> Build:
+    """A new build with empty tables; where the workers are at such a one already, that one."""
+    await lock(connection)
     for build in await builds(connection):
-        if build.state == "building" and build.version == version:
+        if state == build.state == "building" and build.version == version and epoch in (None, build.epoch):
             return build
-    statement = text("INSERT INTO public.builds (version, state) VALUES (:version, 'building') RETURNING id")
-    build = Build(await connection.scalar(statement, {"version": version}) or 0, version, "building")
+    statement = text(
+        "INSERT INTO public.builds (version, state, epoch, former) VALUES (:version, :state, :epoch, :former) RETURNING id"
+    )
+    values = {"version": version, "state": state, "epoch": epoch, "former": list(former)}
+    number = (await connection.execute(statement, values)).scalar_one()
+    build = Build(number, version, state, epoch, tuple(former))
     await connection.execute(text(f"CREATE SCHEMA {build.schema}"))
     await use(connection, build)
     await connection.run_sync(_create)
@@ -101,7 +112,7 @@ def _create(connection: Connection) -> None:
 
 async def switch(connection: AsyncConnection, build: Build) -> None:
     """Make the build live, in the caller's transaction; the one before is retired."""
-    await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('xiapai.builds'))"))
+    await lock(connection)
     await connection.execute(
         text("UPDATE public.builds SET state = 'retired', retired_at = now() WHERE state = 'live' AND id <> :id"),
         {"id": build.id},
@@ -112,25 +123,27 @@ async def switch(connection: AsyncConnection, build: Build) -> None:
     )
 
 
-async def abandon(connection: AsyncConnection, build: Build) -> None:
+async def drop(connection: AsyncConnection, build: Build) -> None:
     """Drop a build with its tables, its watermarks and its dead letters."""
+    await lock(connection)
+    await connection.execute(text("DELETE FROM public.builds WHERE id = :id"), {"id": build.id})
     await connection.execute(text(f"DROP SCHEMA IF EXISTS {build.schema} CASCADE"))
     for table in ("watermarks", "dead_letters"):
-        await connection.execute(
-            text(f"DELETE FROM public.{table} WHERE handler = :handler"), {"handler": build.handler}
-        )
-    await connection.execute(text("DELETE FROM public.builds WHERE id = :id"), {"id": build.id})
+        statement = text(f"DELETE FROM public.{table} WHERE handler = :handler")
+        await connection.execute(statement, {"handler": build.handler})
 
 
 async def sweep(connection: AsyncConnection, grace: timedelta = GRACE) -> list[Build]:
-    """Drop the builds that were retired longer ago than ``grace``, and unfinished ones of other versions as old."""
-    await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('xiapai.builds'))"))
-    statement = text(
-        "SELECT id, version, state FROM public.builds WHERE state = 'retired' AND retired_at <= now() - :grace"
+    """Drop the builds that were retired longer ago than ``grace``, and the unfinished ones of older programs."""
+    await lock(connection)
+    old = await connection.execute(
+        text("SELECT id FROM public.builds WHERE state = 'retired' AND retired_at <= now() - CAST(:grace AS interval)"),
+        {"grace": grace},
     )
-    gone = [Build(*row) for row in await connection.execute(statement, {"grace": grace})]
+    numbers = set(old.scalars())
+    gone = [b for b in await builds(connection) if b.id in numbers or (b.state == "building" and b.version < VERSION)]
     for build in gone:
-        await abandon(connection, build)
+        await drop(connection, build)
     return gone
 
 

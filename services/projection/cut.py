@@ -72,3 +72,12 @@ async def cut_at(connection: AsyncConnection, newest: Cut, known: int | datetime
     if known >= newest.position:
         return newest
     return Cut(known, False, newest.age_ms)
+
+
+async def head_of(connection: AsyncConnection, handler: str) -> int | None:
+    """How far the registry's ledger was published when its last heartbeat came by; None before the first."""
+    statement = text(
+        "SELECT min(reached) FROM watermarks WHERE handler = :handler AND topic = :heads AND reached_at IS NOT NULL"
+    )
+    found = await connection.scalar(statement, {"handler": handler, "heads": HEADS.name})
+    return None if found is None else int(found)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from xiapai_contracts.registry import HEADS, KEYS, PERSONS, POSTINGS, UNITS
 
@@ -12,15 +13,37 @@ from services.projection.builds import Build, use
 
 TOPICS = (UNITS, PERSONS, POSTINGS, KEYS, HEADS)
 
+_EPOCH = text("SELECT epoch, former FROM public.builds WHERE id = :id")
+_BORN = text("UPDATE public.builds SET epoch = :epoch WHERE id = :id AND epoch IS NULL")
+_SUCCEEDED = text("UPDATE public.builds SET successor = :epoch WHERE id = :id")
+
 
 def handler(build: Build, kek: Kek) -> Handler:
     """What a worker runs for one build."""
 
     async def apply(connection: AsyncConnection, delivered: Sequence[Delivered]) -> None:
-        await use(connection, build)
-        await project(connection, delivered, kek)
+        ours = await _of_its_life(connection, build, delivered)
+        if ours:
+            await use(connection, build)
+            await project(connection, ours, kek)
 
     return Handler(build.handler, TOPICS, apply)
+
+
+async def _of_its_life(connection: AsyncConnection, build: Build, delivered: Sequence[Delivered]) -> list[Delivered]:
+    """Those of the ledger's life that the build tells. Of a later life it only notes the name, so that another build
+    is begun; of a build that was dropped, nothing is left to do."""
+    row = (await connection.execute(_EPOCH, {"id": build.id})).one_or_none()
+    if row is None:
+        return []
+    epoch = row.epoch
+    if epoch is None:
+        epoch = delivered[0].meta.epoch
+        await connection.execute(_BORN, {"id": build.id, "epoch": epoch})
+    others = {item.meta.epoch for item in delivered} - {epoch, *row.former}
+    for other in others:
+        await connection.execute(_SUCCEEDED, {"id": build.id, "epoch": other})
+    return [item for item in delivered if item.meta.epoch == epoch]
 
 
 async def project(connection: AsyncConnection, delivered: Sequence[Delivered], kek: Kek) -> None:

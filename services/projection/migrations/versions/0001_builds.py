@@ -12,14 +12,16 @@ def upgrade() -> None:
     op.execute("""
 CREATE TABLE builds (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    version text NOT NULL,
-    state text NOT NULL CHECK (state IN ('building', 'live', 'retired')),
+    version integer NOT NULL,
+    state text NOT NULL CHECK (state IN ('building', 'filling', 'live', 'retired')),
+    epoch text,
+    former text[] NOT NULL DEFAULT '{}',
+    successor text,
     began_at timestamptz NOT NULL DEFAULT now(),
     live_at timestamptz,
     retired_at timestamptz
 )""")
     op.execute("CREATE UNIQUE INDEX builds_live ON builds (state) WHERE state = 'live'")
-    op.execute("CREATE UNIQUE INDEX builds_building ON builds (version) WHERE state = 'building'")
 
 
 def downgrade() -> None:

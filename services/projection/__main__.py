@@ -1,0 +1,58 @@
+"""查询与督导台, the read side: `python -m services.projection api|worker`."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter
+from xiapai_contracts.topics import CODEC
+
+from chassis.cursor import Cursors
+from chassis.identity.wiring import session_key
+from chassis.keys import derive
+from chassis.process import main
+from chassis.seal import Kek
+from chassis.service import Service, Tools, Work
+from chassis.tools import kafka_settings
+from services.projection import api
+from services.projection.builds import MIGRATIONS
+from services.projection.desk.router import router as desk
+from services.projection.desk.texts import REFUSALS
+from services.projection.keeper import Keeper, prepare
+from services.projection.looking import Projection
+from services.projection.project import handler
+from services.projection.texts import TEXTS
+
+router = APIRouter()
+router.include_router(api.router)
+router.include_router(desk)
+
+
+@asynccontextmanager
+async def open_api(tools: Tools) -> AsyncIterator[Projection]:
+    """What routes and pages work with."""
+    yield Projection(tools.engine, tools.clock, Cursors(derive(session_key(tools.settings), "cursor")))
+
+
+@asynccontextmanager
+async def open_work(tools: Tools) -> AsyncIterator[Work]:
+    """Reads into the builds that are there, and keeps them."""
+    kek = Kek.load(tools.settings.key_file("kek_file"), make=tools.settings.development)
+    async with tools.engine.begin() as connection:
+        builds = await prepare(connection)
+    keeper = Keeper(tools.engine, kafka_settings(tools.settings), kek, builds)
+    yield Work(handlers=[handler(build, kek) for build in builds], background={"builds": keeper.run})
+
+
+SERVICE = Service(
+    name="projection",
+    router=router,
+    codec=CODEC,
+    open_api=open_api,
+    open_work=open_work,
+    texts={**TEXTS, **REFUSALS},
+    migrations=(MIGRATIONS,),
+    desk=True,
+)
+
+if __name__ == "__main__":
+    main(SERVICE)
