@@ -72,7 +72,7 @@ class Asking:
                     yield Look(self, connection, Lens(cut, self.scope, self.today))
                     return
             if time.monotonic() >= deadline:
-                raise Conflict("not-yet-known", headers={"Retry-After": "1"}, position=f"{SOURCE}@{needed}")
+                raise Conflict("not-yet-known", headers={"Retry-After": "1"}, after=f"{SOURCE}@{needed}")
             await asyncio.sleep(_LOOK_SECONDS)
 
     def query(self, name: str, *filters: object) -> str:

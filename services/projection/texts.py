@@ -5,10 +5,6 @@ TEXTS: dict[str, tuple[str, str]] = {
         "查询数据正在重建,暂时不能查询。请稍后再试。",
         "The read models are being built, so nothing can be asked yet. Try again later.",
     ),
-    "not-yet-known": (
-        "查询数据还没有到 {position}。请稍后再试;一直如此时请系统管理员检查发布和投递。",
-        "The read models have not come to {position} yet. Try again later; if it stays so, have the operator look at relay and worker.",
-    ),
     "known-malformed": (
         "所给的时点格式不对。请写成 registry@912,或 2026-07-01T09:00:00+08:00。",
         "What was to be known is malformed. Write it as registry@912, or as 2026-07-01T09:00:00+08:00.",

@@ -142,4 +142,4 @@ async def seen(registry: Registry, after: Mapping[str, int]) -> None:
         async with registry.engine.connect() as connection:
             if await head(connection) >= wanted:
                 return
-    raise Conflict("not-yet-known", headers={"Retry-After": "1"})
+    raise Conflict("not-yet-known", after=f"registry@{wanted}", headers={"Retry-After": "1"})
