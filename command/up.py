@@ -169,10 +169,9 @@ async def _prepare(data: Path, admin: str) -> None:
     finally:
         await connection.close()
     topics = [topic for service in LEDGERS for topic in service.topics]
-    await asyncio.gather(
-        *(migrate_service(service, settings) for service in SERVICES),
-        ensure_topics(kafka_settings(settings), topics),
-    )
+    for service in SERVICES:  # one after another: Alembic keeps its state in the process
+        await migrate_service(service, settings)
+    await ensure_topics(kafka_settings(settings), topics)
 
 
 def _child(role: str, data: Path, environment: Mapping[str, str]) -> Child:

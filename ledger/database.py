@@ -19,9 +19,7 @@ def connect(dsn: str | URL, *, application: str = "xiapai", pool_size: int = 10,
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_pre_ping=False,
-        connect_args={
-            "timeout": 5,
-            "server_settings": {"application_name": application, "jit": "off", "timezone": "UTC"},
-        },
+        connect_args={"timeout": 5, "server_settings": session},
+        hide_parameters=True,  # a failing row's values may be personal
         **options,
     )
