@@ -28,8 +28,8 @@ async def posted(connection: AsyncConnection, lens: Lens, day: date, units: Iter
 WITH RECURSIVE {placed(lens)},
 above AS (SELECT u.unit, {ABOVE.format(day=":day")} AS above FROM units u WHERE {lens.cut.known("u")}),
 below (root, unit) AS (
-    SELECT x.unit, x.unit FROM unnest(CAST(:units AS text[])) AS x (unit)
-    UNION SELECT b.root, a.unit FROM below b JOIN above a ON a.above = b.unit COLLATE "C"),
+    SELECT x.unit, x.unit COLLATE "C" FROM unnest(CAST(:units AS text[])) AS x (unit)
+    UNION SELECT b.root, a.unit FROM below b JOIN above a ON a.above = b.unit),
 serving AS MATERIALIZED (SELECT person, sender, host FROM placed WHERE status = '{Status.SERVING.value}'),
 here AS (SELECT b.root, count(DISTINCT s.person) AS n FROM below b JOIN serving s ON s.host = b.unit GROUP BY 1),
 away AS (SELECT b.root, count(DISTINCT s.person) AS n FROM below b JOIN serving s ON s.sender = b.unit GROUP BY 1)

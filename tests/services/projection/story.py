@@ -29,6 +29,7 @@ from services.projection.tables import metadata
 
 KEK = Kek(bytes(range(32)))
 BEGAN = datetime(2026, 1, 5, 1, 0, tzinfo=UTC)
+NOW = datetime(2026, 7, 1, 1, 0, tzinfo=UTC)
 JAN, JUN = date(2026, 1, 10), date(2026, 6, 30)
 
 
