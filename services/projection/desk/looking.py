@@ -3,23 +3,24 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Annotated, Protocol
+from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import Depends, Request
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from chassis.clock import ZONE, Clock
-from chassis.cursor import Cursors
+from chassis.clock import ZONE
 from chassis.identity.login import current_session
 from chassis.identity.session import Session
 from chassis.problems import BadRequest
 from services.projection.builds import reading
 from services.projection.cut import cut_at, newest_cut
 from services.projection.desk import say
+from services.projection.desk.texts import zh
 from services.projection.figures import Period
 from services.projection.halfyear import HalfYear
 from services.projection.lens import Lens
+from services.projection.looking import Projection
 from services.projection.scope import scope_of
 from services.projection.unit_names import named
 
@@ -28,19 +29,6 @@ LoggedIn = Annotated[Session, Depends(current_session)]
 
 _WRITING = timedelta(days=31)
 """So long after its end, a half-year is the one that is reported on."""
-
-
-class Reads(Protocol):
-    """What the projection's pages and API work with, at ``app.state.projection``."""
-
-    @property
-    def engine(self) -> AsyncEngine: ...
-
-    @property
-    def clock(self) -> Clock: ...
-
-    @property
-    def cursors(self) -> Cursors: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +45,7 @@ class Look:
     """One page being looked at. ``half`` is there on pages about a half-year; ``scope`` says in words whose eyes."""
 
     session: Session
-    projection: Reads
+    projection: Projection
     connection: AsyncConnection
     lens: Lens
     day: date
@@ -104,7 +92,7 @@ async def looking(request: Request, session: LoggedIn, asked: Annotated[Asked, D
 
 async def look_through(request: Request, session: Session, asked: Asked) -> AsyncIterator[Look]:
     """One read-only transaction for the whole page, so that all on it shows one cut."""
-    projection: Reads = request.app.state.projection
+    projection: Projection = request.app.state.projection
     known = _known(asked.known)
     day = _day(asked.day)
     today = projection.clock.today()
@@ -114,7 +102,8 @@ async def look_through(request: Request, session: Session, asked: Asked) -> Asyn
         lens = Lens(cut, scope, today)
         words = scope.text
         if scope.kind == "unit":
-            words = (await named(connection, lens, today, [scope.unit])).get(scope.unit, scope.unit)
+            name = (await named(connection, lens, today, [scope.unit])).get(scope.unit, scope.unit)
+            words = zh("scope-unit", name=name)
         yield Look(session, projection, connection, lens, day or today, words, asked)
 
 
@@ -124,9 +113,7 @@ async def looking_at_half(look: Annotated[Look, Depends(looking)], request: Requ
     half = HalfYear.read(written) if written else HalfYear.of(look.lens.today - _WRITING)
     if half is None:
         raise BadRequest("desk-half-wrong")
-    day = min(half.last, max(half.first, look.lens.today))
-    if look.asked.day:
-        day = min(half.last, max(half.first, look.day))
+    day = min(half.last, max(half.first, look.day)) if look.asked.day else half.last
     return Look(look.session, look.projection, look.connection, look.lens, day, look.scope, look.asked, half)
 
 

@@ -31,6 +31,7 @@ from chassis.cursor import Cursors
 from chassis.identity.demo_people import DemoPerson, demo_people
 from chassis.service import Service, Tools, Work
 from chassis.settings import Settings
+from chassis.telemetry import configure_telemetry
 from deploy.demo.district import District, build
 from deploy.demo.edges import ENDED_BEFORE_THE_MERGER, ERASED, MERGED_ON, RUNS_ON
 from ledger.database import connect
@@ -124,7 +125,7 @@ def people() -> list[DemoPerson]:
 def desk_app(engine: AsyncEngine, folder: Path, url: str, port: int) -> FastAPI:
     """The projection's API and the desk on this database, with the development issuer; no other service."""
     settings = Settings(
-        environment="development", data=folder, public_url=url, http_port=port, database_projection="postgresql://none"
+        environment="development", data=folder, public_url=url, http_port=port, log_format="console"
     )
 
     @asynccontextmanager
@@ -141,9 +142,10 @@ def desk_app(engine: AsyncEngine, folder: Path, url: str, port: int) -> FastAPI:
         codec=CODEC,
         open_api=open_api,
         open_work=open_work,
-        texts=SERVICE.texts,
+        texts={code: text for code, text in SERVICE.texts.items() if code != "not-yet-known"},
         desk=True,
     )
+    configure_telemetry(settings, "desk")
     app = api_app([service], settings, people=people())
     app.state.projection = Projection(engine, SimulatedClock(NOW), Cursors(bytes(32)))
     return app
