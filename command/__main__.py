@@ -107,15 +107,19 @@ def rebuild(
     data: DataOption = DEFAULT_DATA,
 ) -> None:
     """重建读模型 build the read models anew beside the live ones, compare, and switch; reads go on."""
+    from command import readmodels
+
     place.settings_of(data)
-    raise typer.Exit(asyncio.run(operate.rebuild(console, from_ledger=from_ledger)))
+    raise typer.Exit(asyncio.run(readmodels.rebuild(console, from_ledger=from_ledger)))
 
 
 @app.command()
 def audit(data: DataOption = DEFAULT_DATA) -> None:
     """核对 compare roster, coverage and figures with an independent fold of the ledger. Exits 1 on a difference."""
+    from command import readmodels
+
     place.settings_of(data)
-    raise typer.Exit(asyncio.run(operate.audit(console)))
+    raise typer.Exit(asyncio.run(readmodels.audit_now(console)))
 
 
 @app.command()
