@@ -94,7 +94,7 @@ async def test_the_same_key_with_another_body_is_refused_but_not_for_another_pri
 
 
 def span(stream: str, first: int, last: int | None, *, shared: bool = False) -> Claim:
-    return Claim("span", "p", stream, date(2026, 1, first), last and date(2026, 1, last), shared)
+    return Claim("span", "p", stream, date(2026, 1, first), None if last is None else date(2026, 1, last), shared)
 
 
 @pytest.mark.parametrize(
