@@ -17,6 +17,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from chassis.problems import Unavailable
+from ledger.migrate import check as _check
 from ledger.migrate import migrate as _migrate
 from services.projection.cadres import CADRES_VERSION
 from services.projection.events import EVENTS_VERSION
@@ -63,6 +64,12 @@ async def migrate(engine: AsyncEngine) -> None:
     """Bring the projection's database to the form that this program knows. Raises ``SchemaMismatch``."""
     await _migrate(engine)
     await _migrate(engine, *MIGRATIONS)
+
+
+async def check(engine: AsyncEngine) -> None:
+    """Refuse a database of another form. Raises ``SchemaMismatch``."""
+    await _check(engine)
+    await _check(engine, *MIGRATIONS)
 
 
 async def builds(connection: AsyncConnection) -> list[Build]:

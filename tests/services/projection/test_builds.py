@@ -1,0 +1,261 @@
+"""Builds beside each other, on a real ledger, relay and broker: nothing is lost or counted twice on the way."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import date
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+from xiapai_contracts.registry import TOPICS as REGISTRY
+from xiapai_contracts.registry import HostChanged
+from xiapai_contracts.terms import UnitKind
+from xiapai_contracts.topics import CODEC
+
+from chassis.identity.principal import Role
+from ledger.append import Append, Appender
+from ledger.consume import Reader as Consumer
+from ledger.database import connect
+from ledger.kafka import KafkaSettings
+from ledger.migrate import migrate
+from ledger.relay import Relay
+from services.projection import builds
+from services.projection.audit import audit, ledger_events
+from services.projection.cut import newest_cut
+from services.projection.keeper import Keeper, prepare
+from services.projection.project import handler
+from services.projection.rebuild import AlreadyRebuilding, NotRight, rebuild_from_kafka, rebuild_from_ledger
+from tests.infra.databases import Databases
+from tests.infra.servers import Infra
+from tests.ledger.kafka_support import running, settings_for, until
+from tests.services.projection.asking import Asker
+from tests.services.projection.story import BEGAN, KEK, Reader, Story
+
+TODAY = date(2026, 7, 1)
+
+
+@dataclass(frozen=True)
+class District:
+    """The registry's ledger with its relay, and the projection's database."""
+
+    ledger: AsyncEngine
+    own: AsyncEngine
+    kafka: KafkaSettings
+
+    async def record(self, story: Story, after: int = 0) -> None:
+        """Append what the story tells after a position, and its keys."""
+        keys = {item.meta.stream: item.value for item in story.keys}
+        async with Appender(self.ledger, CODEC) as appender:
+            told = [(one.stream, CODEC.decode(one.name, one.schema, one.data)) for one in story.recorded[after:]]
+            receipt = await appender.append(Append(events=told, by="office-1", at=BEGAN, keys=keys))
+        assert receipt.position == story.head
+
+    @asynccontextmanager
+    async def relayed(self) -> AsyncIterator[None]:
+        async with running(Relay(self.ledger, self.kafka, "registry", REGISTRY).run()):
+            yield
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """What the projection's worker runs."""
+        async with self.own.begin() as connection:
+            given = await prepare(connection)
+        readers = [Consumer(self.own, self.kafka, CODEC, handler(build, KEK)) for build in given]
+        keeper = Keeper(self.own, self.kafka, KEK, given)
+        async with running(keeper.run(), *(reader.run() for reader in readers)):
+            yield
+
+    async def live(self) -> builds.Build | None:
+        async with self.own.connect() as connection:
+            return await builds.live(connection)
+
+    async def comes_to(self, position: int, other_than: int | None = None) -> builds.Build:
+        """The live build, once it (and it is not ``other_than``) holds everything up to a position."""
+
+        async def there() -> builds.Build | None:
+            async with self.own.connect() as connection:
+                build = await builds.live(connection)
+                if build is None or build.id == other_than:
+                    return None
+                return build if (await newest_cut(connection, build.handler)).position >= position else None
+
+        found: builds.Build = await until(there, 60, f"read models at {position}")
+        return found
+
+    async def sound(self) -> None:
+        """The live read models say what the ledger says."""
+        found = await audit(self.own, ledger_events(self.ledger), TODAY)
+        assert found is not None and found.difference is None, found
+
+
+@pytest.fixture
+async def district(databases: Databases, infra: Infra, topic_prefix: str) -> AsyncIterator[District]:
+    ledger, own = connect(databases()), connect(databases())
+    await migrate(ledger)
+    await builds.migrate(own)
+    yield District(ledger, own, settings_for(infra.kafka, infra.kafka_kind, topic_prefix))
+    await ledger.dispose()
+    await own.dispose()
+
+
+def told(story: Story, postings: int = 30) -> Story:
+    story.unit("D1", UnitKind.DISTRICT_DEPARTMENT)
+    story.unit("T1", UnitKind.TOWN)
+    for number in range(5):
+        story.unit(f"V{number}", UnitKind.VILLAGE, "T1")
+    for number in range(postings):
+        story.post(f"P{number}", story.person(str(number), "单田芳"), f"V{number % 5}")
+    return story
+
+
+async def test_the_first_build_is_live_at_once_and_fills_over_kafka(district: District, story: Story) -> None:
+    await district.record(told(story))
+    async with district.relayed(), district.working():
+        build = await district.comes_to(story.head)
+        assert build.epoch is not None
+        await district.sound()
+        said = await Asker(Reader(district.own, build)).ask("/roster", q="shan", limit=200)
+        assert len(said["items"]) == 30
+
+
+async def test_a_rebuild_from_the_ledger_goes_live_and_goes_on_from_kafka(district: District, story: Story) -> None:
+    await district.record(told(story))
+    async with district.relayed(), district.working():
+        before = await district.comes_to(story.head)
+        seen: list[tuple[int, int]] = []
+        done = await rebuild_from_ledger(
+            district.own, district.ledger, KEK, TODAY, ledger_events(district.ledger), lambda *at: seen.append(at)
+        )
+        assert seen[-1] == (story.head, story.head)
+        assert done.before is None and done.audited is not None and done.audited.difference is None
+        assert done.build.id > before.id and done.position == story.head
+        known = story.head
+        story.tell(HostChanged(posting="P1", host="V4", on=date(2026, 5, 1)))
+        story.post("P99", story.person("99"), "V1")
+        await district.record(story, after=known)
+        now = await district.comes_to(story.head, other_than=before.id)
+        assert now.id == done.build.id
+        await district.sound()
+
+
+async def test_a_rebuild_from_the_ledger_needs_no_kafka(district: District, story: Story) -> None:
+    await district.record(told(story))
+    done = await rebuild_from_ledger(district.own, district.ledger, KEK, TODAY)
+    said = await Asker(Reader(district.own, done.build)).ask("/roster", q="shan", limit=200)
+    assert len(said["items"]) == 30
+    await district.sound()
+
+
+async def test_a_rebuild_from_kafka_reads_from_the_beginning_beside_the_live_one(
+    district: District, story: Story
+) -> None:
+    await district.record(told(story))
+    async with district.relayed(), district.working():
+        before = await district.comes_to(story.head)
+        asker = Asker(Reader(district.own, before))
+        asked: list[int] = []
+
+        async def ask() -> None:
+            while True:
+                asked.append(len((await asker.of(Role.OFFICE).ask("/roster", limit=200))["items"]))
+
+        async with running(ask()):
+            done = await rebuild_from_kafka(district.own, district.kafka, KEK, TODAY, ledger_events(district.ledger))
+            await asyncio.sleep(0.2)
+        assert set(asked) == {30}
+        assert done.before is None and done.build.id > before.id
+        known = story.head
+        story.post("P99", story.person("99"), "V1")
+        await district.record(story, after=known)
+        await district.comes_to(story.head, other_than=before.id)
+        await district.sound()
+
+
+async def test_a_wrong_live_build_is_named_and_replaced(district: District, story: Story) -> None:
+    await district.record(told(story))
+    async with district.relayed(), district.working():
+        before = await district.comes_to(story.head)
+        async with district.own.begin() as connection:
+            await connection.execute(
+                text(f"UPDATE {before.schema}.postings SET ends = '2026-02-01' WHERE posting = 'P3'")
+            )
+        wrong = await audit(district.own, ledger_events(district.ledger), TODAY)
+        assert wrong is not None and wrong.difference is not None and "P3" in wrong.difference.where
+        done = await rebuild_from_kafka(district.own, district.kafka, KEK, TODAY, ledger_events(district.ledger))
+        assert done.before is not None
+        assert (done.before.table, done.before.key) == ("postings", "P3")
+        await district.sound()
+
+
+async def test_a_build_that_is_not_what_the_ledger_says_does_not_go_live(district: District, story: Story) -> None:
+    await district.record(told(story, 3))
+    first = await rebuild_from_ledger(district.own, district.ledger, KEK, TODAY)
+    other = Story()
+    told(other, 3)
+    other.tell(HostChanged(posting="P2", host="V0", on=TODAY))
+    other.recorded[-2:] = other.recorded[-1:]  # in place of the last event
+    with pytest.raises(NotRight) as refused:
+        await rebuild_from_ledger(district.own, district.ledger, KEK, TODAY, other.events)
+    assert "P2" in str(refused.value.audited.difference)
+    async with district.own.connect() as connection:
+        assert [(build.id, build.state) for build in await builds.builds(connection)] == [(first.build.id, "live")]
+
+
+async def test_a_newer_program_builds_beside_and_switches_by_itself(district: District, story: Story) -> None:
+    await district.record(told(story))
+    async with district.relayed():
+        async with district.working():
+            before = await district.comes_to(story.head)
+        async with district.own.begin() as connection:
+            await connection.execute(text("UPDATE builds SET version = version - 1"))
+        async with district.working():
+            await district.comes_to(story.head, other_than=before.id)
+            await district.sound()
+
+
+async def test_an_older_program_leaves_a_newer_build_alone(district: District, story: Story) -> None:
+    async with district.own.begin() as connection:
+        (build,) = await prepare(connection)
+        await connection.execute(text("UPDATE builds SET version = version + 1"))
+    async with district.own.begin() as connection:
+        assert await prepare(connection) == []
+        assert [one.id for one in await builds.builds(connection)] == [build.id]
+
+
+async def test_a_ledger_that_was_restored_is_told_by_another_build(
+    district: District, databases: Databases, story: Story
+) -> None:
+    await district.record(told(story, 10))
+    async with district.working():
+        async with district.relayed():
+            before = await district.comes_to(story.head)
+        # the backup had five postings less; the next life goes on otherwise from there
+        restored = connect(databases())
+        await migrate(restored)
+        again = District(restored, district.own, district.kafka)
+        shorter = told(Story(), 5)
+        shorter.post("Q1", shorter.person("q"), "V2")
+        await again.record(shorter)
+        async with again.relayed():
+            now = await again.comes_to(shorter.head, other_than=before.id)
+            assert now.epoch != before.epoch and now.former == (before.epoch,)
+            await again.sound()
+        await restored.dispose()
+
+
+async def test_one_rebuild_at_a_time_and_what_a_killed_one_left_is_dropped(district: District, story: Story) -> None:
+    await district.record(told(story, 3))
+    async with district.own.connect() as connection:
+        await connection.execute(text("SELECT pg_advisory_lock(hashtext('xiapai.rebuild'))"))
+        with pytest.raises(AlreadyRebuilding):
+            await rebuild_from_ledger(district.own, district.ledger, KEK, TODAY)
+        await connection.execute(text("SELECT pg_advisory_unlock(hashtext('xiapai.rebuild'))"))
+    async with district.own.begin() as connection:
+        left = await builds.begin(connection, "filling")
+    done = await rebuild_from_ledger(district.own, district.ledger, KEK, TODAY)
+    async with district.own.connect() as connection:
+        assert [build.id for build in await builds.builds(connection)] == [done.build.id]
+        found = await connection.scalar(text("SELECT to_regnamespace(:schema)"), {"schema": left.schema})
+    assert found is None
