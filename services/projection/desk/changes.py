@@ -70,13 +70,13 @@ class Watch:
 
     async def _look(self) -> None:
         while True:
+            seen = self.seen
             try:
                 async with reading(self.engine) as (connection, build):
                     seen = f"{build.id}:{(await newest_cut(connection, build.handler)).position}"
             except Exception as error:
                 if not (isinstance(error, Unavailable) or is_trouble(error)):
                     log.exception("changes-not-seen")
-                seen = self.seen
             if seen != self.seen:
                 self.seen = seen
                 self._moved.set()

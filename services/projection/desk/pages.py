@@ -13,6 +13,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
 from chassis.catalogue import Catalogue, Sentence
+from chassis.identity.csrf import origin_of
+from chassis.identity.login import LoginNeeded
 from chassis.identity.principal import ROLE_NAMES
 from chassis.identity.session import Session
 from chassis.problems import Problem
@@ -25,10 +27,6 @@ log = structlog.get_logger("desk")
 HEADERS: Mapping[str, str] = {
     # no-store: what stands on a page is personal, and the machines of an office are shared
     "Cache-Control": "no-store",
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-    ),
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -47,7 +45,14 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.globals |= {"zh": zh, "en": en, "static": static.address, "roles": ROLE_NAMES, "filled": say.filled}
+    templates.globals |= {
+        "zh": zh,
+        "en": en,
+        "static": static.address,
+        "roles": ROLE_NAMES,
+        "filled": say.filled,
+        "figure_number": say.figure_number,
+    }
     templates.filters |= {
         "day": say.day,
         "moment": say.moment,
@@ -67,7 +72,18 @@ def page(request: Request, session: Session | None, name: str, *, status: int = 
     """A whole page, or a part of one where htmx asks for it (the template looks at ``part``)."""
     part = request.headers.get("hx-request") == "true"
     html = render(name, session=session, path=request.url.path, part=part, **values)
-    return HTMLResponse(html, status_code=status, headers=dict(HEADERS))
+    headers = {**HEADERS, "Content-Security-Policy": _policy(request)}
+    return HTMLResponse(html, status_code=status, headers=headers)
+
+
+def _policy(request: Request) -> str:
+    """Everything from this address alone, nothing inline. Logging out leads on to the identity provider, and browsers
+    hold the form's redirect against ``form-action`` too."""
+    provider = origin_of(request.app.state.access.verifier.issuer)
+    return (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        f"form-action 'self' {provider}; base-uri 'none'; frame-ancestors 'none'"
+    )
 
 
 class DeskRoute(APIRoute):
@@ -80,6 +96,8 @@ class DeskRoute(APIRoute):
             catalogue: Catalogue = request.app.state.catalogue
             try:
                 return await answer(request)
+            except LoginNeeded:
+                raise
             except Problem as problem:
                 said = catalogue.say(problem.code, **problem.params)
                 return _refusal(request, problem.status, said, problem.headers)
@@ -88,6 +106,9 @@ class DeskRoute(APIRoute):
             except HTTPException as error:
                 code = {404: "not-found", 403: "request-invalid"}.get(error.status_code, "request-invalid")
                 return _refusal(request, error.status_code, catalogue.say(code))
+            except Exception:
+                log.exception("page-failed", route=self.path)
+                return _refusal(request, 500, catalogue.say("desk-failed"))
 
         return answered
 

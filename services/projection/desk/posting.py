@@ -8,7 +8,7 @@ from xiapai_contracts.terms import ZH
 
 from chassis.problems import NotFound
 from services.projection.desk import say
-from services.projection.desk.looking import Look, OnDay
+from services.projection.desk.looking import OnDay
 from services.projection.desk.pages import DeskRoute, page
 from services.projection.desk.texts import FIELDS, zh
 from services.projection.roster import Wanted, history, roster
@@ -58,7 +58,9 @@ def _changes(one: dict[str, Any], names: dict[str, str]) -> list[tuple[str, str 
     changes = []
     for field, (before, after) in one["changed"].items():
         if field in FIELDS and not (first and after in (None, False)):
-            changes.append((zh(FIELDS[field]), None if first else _said(field, before, names), _said(field, after, names)))
+            changes.append(
+                (zh(FIELDS[field]), None if first else _said(field, before, names), _said(field, after, names))
+            )
     return changes
 
 
@@ -72,7 +74,9 @@ def _said(field: str, value: Any, names: dict[str, str]) -> str:
             return say.day(value)
         case list():
             stays = [(names.get(stay["host"], stay["host"]), stay["since"]) for stay in value]
-            return ";".join(name if since is None else zh("since", name=name, day=say.day(since)) for name, since in stays)
+            return ";".join(
+                name if since is None else zh("since", name=name, day=say.day(since)) for name, since in stays
+            )
         case str() if field in _UNITS:
             return names.get(value, value)
         case _:

@@ -59,5 +59,15 @@ def filled(figure: Figure) -> Markup:
     """The report's phrase with the figure in its blank: marked, so that it stands out."""
     answer = figure.answer()
     state = "owed" if answer["state"] == "owed" else "value"
-    head, _, tail = figure.blank.phrase.partition("_")
+    # a phrase that names no place begins with its blank: 号
+    head, _, tail = figure.blank.phrase.rpartition("_")
     return Markup('{}<b class="{}">{}</b>{}').format(head, state, answer["display"], tail)
+
+
+def figure_number(figure: Figure) -> str:
+    """1,086; a document's year and serial without a comma; 未填报."""
+    return (
+        number(figure.value)
+        if figure.value is not None and not figure.blank.document
+        else str(figure.answer()["display"])
+    )

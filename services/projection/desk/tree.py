@@ -67,14 +67,18 @@ async def unit(request: Request, look: OnDay, unit: str, after: str = "") -> Res
 
 async def _listed(
     look: Look, wanted: UnitsWanted, after: str
-) -> tuple[list[tuple[str, list[dict[str, Any]]]], str | None]:
-    """Units by kind, each with its counts; and where the next page begins."""
+) -> tuple[list[tuple[str, list[dict[str, Any]], int]], str | None]:
+    """Units by kind, each with its counts, those with most cadres first, and how many of the kind have any; and where
+    the next page begins."""
     found = await find(look.connection, look.lens, look.day, wanted, _short(after), _PAGE + 1)
     shown = found[:_PAGE]
     counts = await posted(look.connection, look.lens, look.day, (one["unit"] for one in shown))
     rows = [one | {"counts": counts.get(one["unit"], Posted())} for one in shown]
-    rows.sort(key=lambda one: (_ORDER[one["kind"]], one["unit"]))
-    groups = [(ZH[UnitKind(kind)], list(of)) for kind, of in groupby(rows, key=lambda one: one["kind"])]
+    rows.sort(key=lambda one: (_ORDER[one["kind"]], -one["counts"].here, -one["counts"].away, one["unit"]))
+    groups = []
+    for kind, units in groupby(rows, key=lambda one: str(one["kind"])):
+        of = list(units)
+        groups.append((ZH[UnitKind(kind)], of, sum(one["counts"] != Posted() for one in of)))
     return groups, shown[-1]["unit"] if len(found) > _PAGE else None
 
 

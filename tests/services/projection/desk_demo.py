@@ -124,9 +124,7 @@ def people() -> list[DemoPerson]:
 
 def desk_app(engine: AsyncEngine, folder: Path, url: str, port: int) -> FastAPI:
     """The projection's API and the desk on this database, with the development issuer; no other service."""
-    settings = Settings(
-        environment="development", data=folder, public_url=url, http_port=port, log_format="console"
-    )
+    settings = Settings(environment="development", data=folder, public_url=url, http_port=port, log_format="console")
 
     @asynccontextmanager
     async def open_api(tools: Tools) -> AsyncIterator[Projection]:

@@ -26,6 +26,11 @@
     document.getElementById("drawer-body").replaceChildren();
   });
 
+  // What is folded away on a phone stands open where there is room.
+  if (window.matchMedia("(min-width: 48rem)").matches) {
+    for (const folded of document.querySelectorAll("details[data-wide-open]")) folded.open = true;
+  }
+
   function say(text, action) {
     notice.replaceChildren();
     const said = document.createElement(action ? "button" : "span");
