@@ -120,6 +120,8 @@ def _create(connection: Connection) -> None:
 async def switch(connection: AsyncConnection, build: Build) -> None:
     """Make the build live, in the caller's transaction; the one before is retired."""
     await lock(connection)
+    # tables just filled have no statistics yet, and without them the first questions are planned badly
+    await connection.execute(text("ANALYZE " + ", ".join(f"{build.schema}.{name}" for name in metadata.tables)))
     await connection.execute(
         text("UPDATE public.builds SET state = 'retired', retired_at = now() WHERE state = 'live' AND id <> :id"),
         {"id": build.id},

@@ -84,16 +84,19 @@ def visible(scope: Scope) -> str:
     """CTEs of which the last is ``visible (posting)``; the parameters are those of the scope, and ``today``."""
     match scope.kind:
         case "all":
-            condition, before = "true", ""
+            condition = "true"
         case "categories":
-            condition, before = "p.category = ANY(CAST(:scope_categories AS text[]))", ""
+            condition = "p.category = ANY(CAST(:scope_categories AS text[]))"
         case "own":
-            condition, before = "p.person = :scope_person", ""
+            condition = "p.person = :scope_person"
         case "unit":
-            before = subtree("within", ":scope_unit", ":today", "u.known_to IS NULL") + ", "
-            condition = """(p.sender IN (SELECT unit FROM within)
-                OR EXISTS (SELECT FROM unnest(p.hosts) AS h (host) WHERE h.host IN (SELECT unit FROM within)))"""
-    return f"{before}visible AS (SELECT p.posting FROM postings p WHERE p.known_to IS NULL AND {condition})"
+            # two joins: as one condition with OR, every posting would look through the whole subtree
+            return f"""{subtree("within", ":scope_unit", ":today", "u.known_to IS NULL")},
+visible AS MATERIALIZED (
+    SELECT p.posting FROM postings p JOIN within w ON w.unit = p.sender WHERE p.known_to IS NULL
+    UNION SELECT p.posting FROM postings p CROSS JOIN LATERAL unnest(p.hosts) AS h (host)
+    JOIN within w ON w.unit = h.host WHERE p.known_to IS NULL)"""
+    return f"visible AS (SELECT p.posting FROM postings p WHERE p.known_to IS NULL AND {condition})"
 
 
 def seen(scope: Scope) -> str:
