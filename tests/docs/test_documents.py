@@ -91,3 +91,14 @@ def test_every_python_block_can_be_compiled() -> None:
         for block in blocks(page):
             if block.language == "python":
                 compile(block.text, f"{page.name}:{block.line}", "exec", flags=0x2000)  # top-level await
+
+
+def test_the_house_is_described_with_every_file_of_the_ledger_and_every_service() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    described = set(re.findall(r"`([a-z_]+)(?:\.py|/)?`", text))
+    ledger = {
+        path.stem for path in (ROOT / "ledger").iterdir() if path.suffix == ".py" or (path / "__init__.py").is_file()
+    }
+    services = {path.parent.name for path in (ROOT / "services").glob("*/__main__.py")}
+    # The first three hold what others are described by: tables, rows, connections.
+    assert (ledger | services) - described - {"schema", "recorded", "database", "__init__"} == set()
