@@ -28,8 +28,8 @@ def number(value: int | None) -> str:
 
 
 def percent(part: int, whole: int) -> str:
-    """72.3 %; a dash of nothing."""
-    return _NONE if whole == 0 else f"{100 * part / whole:.1f} %"
+    """72.3%, 100%; a dash of nothing."""
+    return _NONE if whole == 0 else f"{100 * part / whole:.1f}".removesuffix(".0") + "%"
 
 
 def age(ms: int | None) -> str:
