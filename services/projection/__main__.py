@@ -14,7 +14,7 @@ from chassis.seal import Kek
 from chassis.service import Service, Tools, Work
 from chassis.tools import kafka_settings
 from services.projection import api
-from services.projection.builds import MIGRATIONS
+from services.projection.builds import MIGRATIONS, tidy
 from services.projection.desk.router import router as desk
 from services.projection.desk.texts import REFUSALS
 from services.projection.keeper import Keeper, prepare
@@ -39,6 +39,7 @@ async def open_work(tools: Tools) -> AsyncIterator[Work]:
     kek = Kek.load(tools.settings.key_file("kek_file"), make=tools.settings.development)
     async with tools.engine.begin() as connection:
         builds = await prepare(connection)
+        await tidy(connection)
     keeper = Keeper(tools.engine, kafka_settings(tools.settings), kek, builds)
     yield Work(handlers=[handler(build, kek) for build in builds], background={"builds": keeper.run})
 

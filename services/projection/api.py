@@ -1,6 +1,6 @@
 """The query API: every answer says whose eyes it is for, the vector that it reflects, and its age."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -220,7 +220,7 @@ async def changes(request: Request) -> StreamingResponse:
     return StreamingResponse(_moves(state.desk_watch), media_type="text/event-stream", headers=headers)
 
 
-async def _moves(watch: Watch) -> AsyncIterator[str]:
+async def _moves(watch: Watch) -> AsyncGenerator[str]:
     async for seen in watch.follow(LIFE_SECONDS):
         if seen is None:
             yield ": \n\n"

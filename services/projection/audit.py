@@ -1,6 +1,6 @@
 """核对 compares what the read models answer with an independent fold of the ledger, and names the first difference."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Container, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -19,6 +19,7 @@ from services.projection.cut import newest_cut
 from services.projection.figures import Period, figures
 from services.projection.halfyear import HalfYear
 from services.projection.lens import Lens
+from services.projection.persons import ERASED
 from services.projection.roster import Wanted, roster
 from services.projection.scope import Scope
 
@@ -108,7 +109,7 @@ async def _answers(
 ) -> AsyncIterator[tuple[str, Mapping[Any, Any], Mapping[Any, Any]]]:
     halves = _halves(fold, today)
     for day in sorted({today, *(half.last for half in halves)}):
-        yield f"roster {day}", fold.roster(day), await _roster(connection, lens, day)
+        yield f"roster {day}", fold.roster(day), await _roster(connection, lens, day, fold.erased)
     for half in halves:
         for day in sorted({half.last, min(max(today, half.first), half.last)}):
             period = Period(half.first, day)
@@ -128,12 +129,17 @@ def _halves(fold: Fold, today: date) -> list[HalfYear]:
     return halves
 
 
-async def _roster(connection: AsyncConnection, lens: Lens, day: date) -> dict[str, dict[str, Any]]:
+async def _roster(
+    connection: AsyncConnection, lens: Lens, day: date, erased: Container[str]
+) -> dict[str, dict[str, Any]]:
+    """``erased`` as of the cut: a name may be gone already by an event that comes after it."""
     rows: dict[str, dict[str, Any]] = {}
     after = ("", "")
     while True:
         items, places = await roster(connection, lens, day, Wanted(statuses=()), after, _PAGE)
-        rows |= {item["posting"]: {name: item[name] for name in _COMPARED} for item in items}
+        for item in items:
+            gone = item["erased"] and item["name"] == ERASED and item["person"] in erased
+            rows[item["posting"]] = {name: item[name] for name in _COMPARED} | {"erased": gone}
         if len(items) < _PAGE:
             return rows
         after = places[-1]

@@ -125,7 +125,7 @@ class Fold:
         return {
             "person": p["person"], "tier": str(p["tier"]), "category": str(p["category"]), "sender": p["sender"],
             "host": self.successor(host, min(end, day)), "status": status, "starts": p["starts"], "ends": p["ends"],
-            "arrived_on": p["arrived"], "ended_on": p["ended"], "end_reason": p["why"], "basis": p["basis"],
+            "arrived_on": p["arrived"], "ended_on": p["ended"], "end_reason": p["why"], "basis": p["basis"], "erased": p["person"] in self.erased,
         }  # fmt: skip
 
     # ---- figures ----------------------------------------------------------------------------------------------------

@@ -135,11 +135,21 @@ async def switch(connection: AsyncConnection, build: Build) -> None:
 async def drop(connection: AsyncConnection, build: Build) -> None:
     """Drop a build with its tables, its watermarks and its dead letters."""
     await lock(connection)
-    await connection.execute(text("DELETE FROM public.builds WHERE id = :id"), {"id": build.id})
-    await connection.execute(text(f"DROP SCHEMA IF EXISTS {build.schema} CASCADE"))
+    # the watermarks first: a reader takes them before its tables, and so it and we never wait for each other
     for table in ("watermarks", "dead_letters"):
         statement = text(f"DELETE FROM public.{table} WHERE handler = :handler")
         await connection.execute(statement, {"handler": build.handler})
+    await connection.execute(text("DELETE FROM public.builds WHERE id = :id"), {"id": build.id})
+    await connection.execute(text(f"DROP SCHEMA IF EXISTS {build.schema} CASCADE"))
+
+
+async def tidy(connection: AsyncConnection) -> None:
+    """Drop the watermarks that a worker wrote after its build was dropped. Before any reader of this process begins."""
+    for table in ("watermarks", "dead_letters"):
+        await connection.execute(
+            text(f"""DELETE FROM public.{table} t WHERE t.handler LIKE 'projection-%'
+                AND NOT EXISTS (SELECT FROM public.builds b WHERE 'projection-' || b.id = t.handler)""")
+        )
 
 
 async def sweep(connection: AsyncConnection, grace: timedelta = GRACE) -> list[Build]:

@@ -108,7 +108,7 @@ WITH RECURSIVE {asked}{placed(lens)}
 SELECT r.posting, r.person, n.name, COALESCE(n.erased, false) AS erased, r.tier, r.category, r.status,
     r.sender, {NAME.format(u="s")} AS sender_name, r.host, {NAME.format(u="h")} AS host_name, h.kind AS host_kind,
     r.mode, r.duty, r.direction, r.basis, r.starts, r.ends, r.arrived_on, r.ended_on, r.end_reason,
-    c.unit AS home_unit, c.rank, r.sender_contact, sc.name AS sender_contact_name, r.host_contact, hc.name AS host_contact_name,
+    c.unit AS home_unit, c.rank, r.sender_contact, CASE WHEN sc.erased THEN :gone ELSE sc.name END AS sender_contact_name, r.host_contact, CASE WHEN hc.erased THEN :gone ELSE hc.name END AS host_contact_name,
     r.known_from AS position, r.recorded_at, {sort} COLLATE "C" AS sort
 FROM placed r
 LEFT JOIN persons n ON n.person = r.person
@@ -124,6 +124,7 @@ ORDER BY sort, r.posting LIMIT :limit"""
         "day": day, "unit": wanted.unit, "category": wanted.category, "tier": wanted.tier,
         "host_kind": wanted.host_kind, "posting": wanted.posting, "postings": list(wanted.postings or ()), "statuses": list(wanted.statuses),
         "part": like(wanted.q, anywhere=True), "beginning": beginning, "sort": after[0], "after": after[1], "limit": limit,
+        "gone": ERASED,
     }  # fmt: skip
     rows = (await connection.execute(text(statement), values)).mappings().all()
     return [_item(dict(row), lens.scope.masked) for row in rows], [(row["sort"], row["posting"]) for row in rows]

@@ -11,6 +11,8 @@ from xiapai_contracts.terms import Category, UnitKind
 from chassis.catalogue import mistakes
 from chassis.identity.principal import Role
 from services.projection import builds
+from services.projection.api import _moves
+from services.projection.desk.changes import Watch
 from services.projection.texts import TEXTS
 from tests.services.projection.asking import Asker, pages
 from tests.services.projection.story import Reader, Story
@@ -266,3 +268,16 @@ async def test_reads_go_on_while_builds_are_switched(reader: Reader, story: Stor
     async with reader.engine.begin() as other:
         assert [build.id for build in await builds.sweep(other)] == []
         assert [build.id for build in await builds.sweep(other, timedelta(0))] == [before.id]
+
+
+async def test_open_pages_are_told_when_the_vector_moves(reader: Reader, story: Story) -> None:
+    district(story)
+    await reader.read(story)
+    moves = _moves(Watch(reader.engine))
+    try:
+        assert f'data: {{"positions":{{"registry":{story.head}}}}}' in await anext(moves)
+        story.unit("V3", UnitKind.VILLAGE, "T1")
+        await reader.read(story)
+        assert f'"registry":{story.head}' in await anext(moves)
+    finally:
+        await moves.aclose()

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from xiapai_contracts.registry import (
     CadreArrived,
     HostChanged,
+    PersonErased,
     PostingApproved,
     PostingClosed,
     PostingCorrected,
@@ -195,6 +196,17 @@ async def test_a_row_that_is_missing_is_named(reader: Reader, story: Story) -> N
     assert found is not None and found.difference is not None
     assert found.difference.where.endswith(" P1")
     assert found.difference.model == "None"
+
+
+async def test_a_name_that_was_not_dropped_on_erasure_is_named(reader: Reader, story: Story) -> None:
+    story.unit("V1", UnitKind.VILLAGE)
+    story.post("P1", story.person("1"), "V1", sender="V1")
+    await reader.read(story)
+    story.tell(PersonErased(person="1", ground="request"))
+    await reader.reach(story.head)
+    found = await audit(reader.engine, story.events, TODAY)
+    assert found is not None and found.difference is not None
+    assert found.difference.where.endswith("posting P1 erased")
 
 
 async def test_a_ledger_is_read_in_portions(database: str, reader: Reader) -> None:

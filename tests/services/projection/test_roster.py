@@ -215,6 +215,16 @@ async def test_an_erased_person_shows_as_erased_at_any_time_and_is_not_found(
     )
 
 
+async def test_contacts_are_named_until_they_are_erased(reader: Reader, story: Story, asker: Asker) -> None:
+    district(story)
+    story.person("a", "甲"), story.person("b", "乙")
+    story.post("P1", story.person("1"), "V1", sender_contact="a", host_contact="b")
+    story.erase("b")
+    await reader.read(story)
+    item = (await asker.ask("/roster"))["items"][0]
+    assert (item["sender_contact_name"], item["host_contact_name"]) == ("甲", "已删除")
+
+
 async def test_a_name_corrected_is_found_by_the_new_one_alone(reader: Reader, story: Story, asker: Asker) -> None:
     district(story)
     story.post("P1", story.person("1", "单田芳"), "V1")
