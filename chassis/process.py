@@ -14,16 +14,11 @@ from fastapi import FastAPI
 from chassis.api_process import api_app
 from chassis.health import Check, mount_health
 from chassis.identity.demo_people import DemoPerson
-from chassis.keys import KeyFileMistake
+from chassis.plainly import plainly
 from chassis.service import Service
 from chassis.settings import Settings, SettingsMistake, load_settings
 from chassis.telemetry import configure_telemetry, metrics_endpoint, new_metrics
 from chassis.work_process import Running, open_relays, open_workers
-from ledger.clock import ClockMismatch
-from ledger.migrate import SchemaMismatch
-
-MISTAKES = (SettingsMistake, KeyFileMistake, SchemaMismatch, ClockMismatch)
-"""What an operator can put right: said in one sentence, without a trace."""
 
 
 class Role(StrEnum):
@@ -57,8 +52,11 @@ def run(
                 asyncio.run(_work(open_relays(services, settings), settings))
             case Role.WORKER:
                 asyncio.run(_work(open_workers(services, settings), settings))
-    except MISTAKES as mistake:
-        print(mistake, file=sys.stderr)
+    except Exception as error:
+        said = plainly(error)
+        if said is None:
+            raise
+        print(said, file=sys.stderr)
         raise SystemExit(1) from None
 
 

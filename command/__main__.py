@@ -11,13 +11,11 @@ from rich.console import Console
 
 from chassis.identity.development import mint
 from chassis.identity.principal import Role
-from chassis.process import MISTAKES
+from chassis.plainly import plainly
 from chassis.process import Role as ProcessRole
 from command import operate, place
 from command.place import DEFAULT_DATA, DataOption, UrlOption
 from deploy.embedded.trouble import Trouble
-from ledger.kafka import TopicMismatch
-from ledger.trouble import is_trouble
 
 HELP = """下派:干部下基层的督导系统。supervision of cadres seconded to the grassroots.
 
@@ -232,23 +230,18 @@ def main() -> None:
 
     try:
         app()
-    except (*MISTAKES, Trouble, TopicMismatch, place.NotRunning, ImportFailed, operate.Unknown) as mistake:
-        print(mistake, file=sys.stderr)
-        raise SystemExit(1) from None
+    except (Trouble, place.NotRunning, ImportFailed, operate.Unknown) as mistake:
+        said: str | None = str(mistake)
     except httpx.TransportError as error:
-        print(
-            f"接口无法连接:{type(error).__name__}。the API cannot be reached: is it running? (./xiapai up)",
-            file=sys.stderr,
-        )
-        raise SystemExit(1) from None
+        said = f"接口无法连接({type(error).__name__})。The API cannot be reached: is it running? (./xiapai up)"
     except Exception as error:
-        if not is_trouble(error):
+        said = plainly(error)
+        if said is None:
             raise
-        print(
-            "数据库或消息代理无法连接。the database or the broker cannot be reached: is it running? (./xiapai up)",
-            file=sys.stderr,
-        )
-        raise SystemExit(1) from None
+    else:
+        return
+    print(said, file=sys.stderr)
+    raise SystemExit(1)
 
 
 if __name__ == "__main__":

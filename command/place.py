@@ -44,8 +44,14 @@ def running_file(data: Path) -> Path:
 
 
 def settings_of(data: Path) -> Settings:
-    """The settings that `up` left in the data folder; those of the environment count before them."""
+    """The settings that `up` left in the data folder; those of the environment count before them.
+
+    Raises:
+        NotRunning: neither the folder nor the environment tells of an installation.
+    """
     kept = environment_file(data)
+    if not kept.is_file() and not any(name.startswith(("XIAPAI_POSTGRES", "XIAPAI_DATABASE")) for name in os.environ):
+        raise _nothing_at(data)
     if kept.is_file():
         for name, value in json.loads(kept.read_text()).items():
             os.environ.setdefault(name, value)
@@ -77,8 +83,12 @@ def find(data: Path, url: str | None, role: Role = Role.OFFICE) -> Address:
         running = json.loads(running_file(data).read_text())
         os.kill(int(running["pid"]), 0)
     except (OSError, ValueError, KeyError):
-        raise NotRunning(
-            f"{data} 没有正在运行的系统:请先运行 ./xiapai up,或用 --url 指明地址。"
-            f"Nothing runs from {data}: start it with ./xiapai up, or name an address with --url."
-        ) from None
+        raise _nothing_at(data) from None
     return Address(running["url"], token or mint(settings_of(data), role))
+
+
+def _nothing_at(data: Path) -> NotRunning:
+    return NotRunning(
+        f"{data} 没有正在运行的系统:请先运行 ./xiapai up,或用 --url 指明地址。"
+        f"Nothing runs from {data}: start it with ./xiapai up, or name an address with --url."
+    )
