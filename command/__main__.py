@@ -117,7 +117,7 @@ def audit(data: DataOption = DEFAULT_DATA) -> None:
     from command import readmodels
 
     place.settings_of(data)
-    raise typer.Exit(asyncio.run(readmodels.audit_now(console)))
+    raise typer.Exit(asyncio.run(readmodels.audit(console)))
 
 
 @app.command()
