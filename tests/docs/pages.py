@@ -1,7 +1,6 @@
 """The documents of this repository, and what stands in them."""
 
 import re
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,19 +19,9 @@ class Block:
 
 
 def pages() -> list[Path]:
-    """Every Markdown page that is or will be committed."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    if listed.returncode == 0:
-        return sorted(path for name in listed.stdout.splitlines() if (path := ROOT / name).is_file())
-    hidden = (
-        path for path in ROOT.rglob("*.md") if not any(part.startswith(".") for part in path.relative_to(ROOT).parts)
-    )
-    return sorted(hidden)
+    """Every Markdown page of the checkout, outside hidden folders (environments, data, caches)."""
+    found = (path for path in ROOT.rglob("*.md") if not any(part[0] == "." for part in path.relative_to(ROOT).parts))
+    return sorted(found)
 
 
 def blocks(page: Path) -> Iterator[Block]:
