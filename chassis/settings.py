@@ -50,6 +50,9 @@ class Settings(BaseSettings):
     postgres_reader: Annotated[
         _Secret, Field(description="the same with a read-only role, for rebuild --from-ledger and audit")
     ] = None
+    postgres_reader_password: Annotated[
+        _Secret, Field(description="that role's password, when it does not stand in the address")
+    ] = None
     database_registry: Annotated[_Secret, Field(description="registry's own database, instead of `postgres`")] = None
     database_reporting: Annotated[_Secret, Field(description="reporting's own database")] = None
     database_assessment: Annotated[_Secret, Field(description="assessment's own database")] = None
@@ -174,8 +177,9 @@ class Settings(BaseSettings):
             url = None
         if url is None or url.get_backend_name() not in ("postgresql", "postgres") or (not url.host and not url.query):
             raise SettingsMistake(f"{name} is not a PostgreSQL address; write postgresql://user:password@host:5432")
-        if url.password is None and self.postgres_password is not None:
-            url = url.set(password=self.postgres_password.get_secret_value())
+        password = self.postgres_reader_password if reader else self.postgres_password
+        if url.password is None and password is not None:
+            url = url.set(password=password.get_secret_value())
         return url.set(drivername="postgresql+asyncpg", database=(url.database if own else None) or service)
 
     def require(self, *names: str) -> None:
