@@ -17,7 +17,7 @@ from services.projection.unit_names import named
 router = APIRouter(route_class=DeskRoute, include_in_schema=False)
 
 _WORDS = {term.value: word for term, word in ZH.items()}
-_UNITS = ("sender", "hosts")
+_NAMED = ("sender", "sender_contact", "host_contact")
 
 
 @router.get("/roster/{posting}")
@@ -29,6 +29,8 @@ async def posting(request: Request, look: OnDay, posting: str) -> Response:
         raise NotFound("not-found")
     told = await history(look.connection, look.lens, posting)
     names = await named(look.connection, look.lens, look.day, _units_in(told))
+    for end in ("sender_contact", "host_contact"):
+        names[found[0][end]] = found[0][f"{end}_name"] or found[0][end]
     return page(
         request,
         look.session,
@@ -77,7 +79,7 @@ def _said(field: str, value: Any, names: dict[str, str]) -> str:
             return ";".join(
                 name if since is None else zh("since", name=name, day=say.day(since)) for name, since in stays
             )
-        case str() if field in _UNITS:
+        case str() if field in _NAMED:
             return names.get(value, value)
         case _:
             return _WORDS.get(value, str(value))

@@ -257,11 +257,8 @@ def test_the_vendored_files_are_those_that_versions_names() -> None:
     import hashlib
 
     folder = Path(texts.__file__).parent / "static" / "vendor"
-    named = dict(
-        reversed(line.split())
-        for line in (folder / "VERSIONS").read_text().splitlines()
-        if re.match("[0-9a-f]{64} ", line)
-    )
+    lines = [line.split() for line in (folder / "VERSIONS").read_text().splitlines() if re.match("[0-9a-f]{64} ", line)]
+    named = {name: digest for digest, name in lines}
     scripts = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.glob("*.js")}
     assert scripts and named == scripts
 

@@ -11,7 +11,7 @@
     return Array.from(document.querySelectorAll(`#${box.dataset.table} tbody tr`));
   }
 
-  function frame(names) {
+  function frame(box, names) {
     return {
       animation: false,
       textStyle: { fontFamily: style("--font"), color: style("--ink") },
@@ -19,7 +19,7 @@
       xAxis: { type: "value", show: false },
       yAxis: {
         type: "category", inverse: true, data: names, axisTick: { show: false }, axisLine: { lineStyle: { color: style("--line") } },
-        axisLabel: { color: style("--ink"), fontSize: 13, width: 150, overflow: "break", interval: 0 },
+        axisLabel: { color: style("--ink"), fontSize: 13, width: box.clientWidth > 480 ? 190 : 132, overflow: "break", interval: 0 },
       },
     };
   }
@@ -27,7 +27,7 @@
   function categories(box) {
     const of = rows(box);
     const colour = { CITY: style("--slate"), DISTRICT: style("--red") };
-    return Object.assign(frame(of.map((row) => `${text(row.cells[0])} ${text(row.cells[1])}`)), {
+    return Object.assign(frame(box, of.map((row) => `${text(row.cells[0])} ${text(row.cells[1])}`)), {
       series: [{
         type: "bar", barMaxWidth: 18, itemStyle: { borderRadius: [0, 3, 3, 0] },
         label: { show: true, position: "right", color: style("--ink"), formatter: (one) => numbers.format(one.value) },
@@ -42,7 +42,7 @@
       .filter((one) => one.cell && Number(one.cell.dataset.total) > 0);
     const reached = of.map((one) => Number(one.cell.dataset.reached));
     const total = of.map((one) => Number(one.cell.dataset.total));
-    return Object.assign(frame(of.map((one) => one.name)), {
+    return Object.assign(frame(box, of.map((one) => one.name)), {
       series: [
         { type: "bar", stack: "all", barMaxWidth: 18, itemStyle: { color: style("--red") }, data: reached },
         {

@@ -10,20 +10,20 @@
   const words = form.dataset;
   const API = "/api/registry/imports";
   const PAUSE = 400;
+  const SHEETS = ["单位", "干部", "履历", "派驻"];
+  const OUTCOMES = ["已导入", "已更新", "已存在", "未通过"]; // as the registry counts them, sheet by sheet
   start.disabled = false;
 
-  const hex = (text) => Array.from(new TextEncoder().encode(text), (byte) => byte.toString(16).padStart(2, "0")).join("");
   const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 
   // XMLHttpRequest tells how much of the upload has gone, which fetch does not.
   function send(file, dry, told) {
     return new Promise((resolve, reject) => {
       const request = new XMLHttpRequest();
-      request.open("POST", `${API}?dry_run=${dry}`);
+      request.open("POST", `${API}?${new URLSearchParams({ dry_run: dry, name: file.name })}`);
       request.setRequestHeader("Content-Type", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet");
       request.setRequestHeader("Idempotency-Key", crypto.randomUUID ? crypto.randomUUID() : `${Date.now()}-${Math.random()}`);
       request.setRequestHeader("X-CSRF-Token", words.csrf);
-      request.setRequestHeader("X-File-Name", hex(file.name));
       request.upload.addEventListener("progress", (event) => told(event.loaded, event.total));
       request.addEventListener("load", () => resolve({ ok: request.status === 202, body: parsed(request.responseText) }));
       request.addEventListener("error", () => reject(new Error("network")));
@@ -49,7 +49,7 @@
     mistake.hidden = !error;
     mistake.textContent = error || "";
     const table = result.querySelector("table");
-    const counts = Object.entries((job && job.counts) || {});
+    const counts = Object.entries((job && job.counts) || {}).sort(([one], [other]) => SHEETS.indexOf(one) - SHEETS.indexOf(other));
     table.hidden = counts.length === 0;
     const heads = Array.from(table.tHead.rows[0].cells, (cell) => cell.textContent);
     table.tBodies[0].replaceChildren(...counts.map(([sheet, of]) => {
@@ -58,9 +58,9 @@
       head.scope = "row";
       head.textContent = sheet;
       row.append(head);
-      ["imported", "updated", "unchanged", "refused"].forEach((name, n) => {
+      OUTCOMES.forEach((name, n) => {
         const cell = document.createElement("td");
-        cell.className = name === "refused" && of[name] ? "n bad" : "n";
+        cell.className = n === 3 && of[name] ? "n bad" : "n";
         cell.dataset.label = heads[n + 1];
         cell.textContent = (of[name] || 0).toLocaleString();
         row.append(cell);
@@ -73,6 +73,16 @@
     heading.focus();
   }
 
+  // What was recorded shows on the pages a moment later: say that it is done once it does.
+  async function visible(position) {
+    for (let n = 0; n < 24; n += 1) {
+      show(words.visible, 0, 0);
+      const answer = await fetch("/api/query/roster?limit=1", { headers: { After: `registry@${position}` } }).catch(() => null);
+      if (answer && answer.ok) return;
+      await wait(PAUSE);
+    }
+  }
+
   const sentence = (problem) => [problem.detail, problem.detail_en].filter(Boolean).join(" ") || words.broken;
 
   async function run(file, dry) {
@@ -80,8 +90,8 @@
     if (!sent.ok) return finish(words.failed, sentence(sent.body), null, dry);
     let job = sent.body;
     let failures = 0;
-    while (job.state === "waiting" || job.state === "running") {
-      show(job.phase || words.working, job.done || 0, job.total || 0);
+    while (job.state !== "done" && job.state !== "failed") {
+      show([words[job.state] || words.working, job.phase === job.state ? "" : job.phase].filter(Boolean).join(" · "), job.rows_done, job.rows_total);
       await wait(PAUSE);
       let answer;
       try {
@@ -95,8 +105,14 @@
       else if (answer.status >= 500 && ++failures <= 20) continue;
       else return finish(words.failed, sentence(body), null, dry);
     }
-    const done = job.state === "done";
-    finish(done ? (dry ? words.dry : words.done) : words.failed, done ? "" : (job.error || words.broken), job, dry);
+    if (job.state === "failed") {
+      const refusal = job.refusal || {};
+      return finish(words.failed, sentence({ detail: refusal.zh, detail_en: refusal.en }), job, dry);
+    }
+    if (!dry && job.positions) await visible(job.positions.registry);
+    const further = Object.entries(job.further_columns || {}).filter(([, names]) => names.length);
+    const ignored = further.map(([sheet, names]) => `${sheet}：${names.join("、")}`).join("；");
+    finish(dry ? words.dry : words.done, ignored && `${words.further} ${ignored}`, job, dry);
   }
 
   form.addEventListener("submit", (event) => {
