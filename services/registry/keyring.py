@@ -1,6 +1,6 @@
 """The keys of persons: made once for each, kept wrapped in the ledger's keyring, destroyed by an erasure."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -33,6 +33,10 @@ class Keyring:
     async def preload(self, persons: Collection[str]) -> None:
         """Hold the wrapped keys of these persons, and of no others, for the next calls."""
         self._wrapped = await self._read(persons)
+
+    def hold(self, persons: Mapping[str, bytes]) -> None:
+        """Hold these wrapped keys besides, of persons who are registered in a rehearsal alone."""
+        self._wrapped |= {person: wrapped.decode("ascii") for person, wrapped in persons.items()}
 
     async def _read(self, persons: Collection[str]) -> dict[str, str]:
         streams = [person_stream(person) for person in persons]

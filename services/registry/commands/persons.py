@@ -191,8 +191,10 @@ async def contact(context: Context, reading: Reading, unit_code: str, name: str 
     for turn in range(100):
         number = contact_number(context, unit_code, name.strip(), turn)
         known = await person(reading, number)
-        if not isinstance(known, ErasedPerson):
+        if isinstance(known, NoPerson):
             return number, await registered(context, known, number, Personal(name), None, None)
+        if not isinstance(known, ErasedPerson):
+            return number, Plan()
     raise Refused("contact-erased-too-often", unit=unit_code)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from ledger.claims import Claim
 from ledger.command import Plan, PlanMaker, Reading
 from services.registry.access import OFFICE, PROPOSE, Matter, May, OutOfScope, Reach, check_reach
+from services.registry.category_rules import CategoryRules
 from services.registry.commands.context import Asked, Context
 from services.registry.commands.persons import contact, person
 from services.registry.person import Cadre
@@ -136,9 +137,9 @@ def decided(
         events += [(stream, event) for event in made]
     if not events:
         return Plan()
-    claims = _claims(context, stream, now)
-    release = [] if claims or _claims(context, stream, known) == [] else [(SERVING, stream)]
-    if claims == _claims(context, stream, known):
+    claims = claims_of(context.rules, stream, now)
+    release = [] if claims or claims_of(context.rules, stream, known) == [] else [(SERVING, stream)]
+    if claims == claims_of(context.rules, stream, known):
         claims = []
     keys: dict[str, bytes | None] = {}
     for other in others:
@@ -152,13 +153,14 @@ def matter_of(terms: Terms) -> Matter:
     return Matter(sender=terms.sender, host=terms.host, category=terms.category, person=terms.person)
 
 
-def _claims(context: Context, stream: str, now: Posting) -> list[Claim]:
-    """The cadre's days from the start to the earlier of the actual and the planned end, both included."""
+def claims_of(rules: CategoryRules, stream: str, now: Posting) -> list[Claim]:
+    """The cadre's days from the start to the earlier of the actual and the planned end, both included; shared where the
+    category allows several at once."""
     if isinstance(now, Vacant | Declined):
         return []
     terms, ended_on = now.terms, course(now).ended_on
     last = terms.ends if ended_on is None else min(terms.ends, ended_on)
-    shared = context.rules.on(terms.starts, terms.category).several
+    shared = rules.on(terms.starts, terms.category).several
     return [Claim(SERVING, terms.person, stream, terms.starts, last, shared)]
 
 

@@ -223,9 +223,15 @@ async def sweep(connection: AsyncConnection, retention_days: int) -> None:
         ),
         {"days": retention_days},
     )
-    await connection.execute(
-        text(
-            "DELETE FROM import_baseline b USING keyring k WHERE k.wrapped IS NULL"
-            " AND b.sheet IN (1, 2) AND split_part(b.key, chr(31), 1) = substr(k.stream, length('person-') + 1)"
-        )
+    erased = await connection.scalars(
+        text("SELECT substr(stream, length('person-') + 1) FROM keyring WHERE wrapped IS NULL")
     )
+    persons = erased.all()
+    if persons:
+        await connection.execute(
+            text(
+                "DELETE FROM import_baseline WHERE sheet IN (1, 2)"
+                " AND split_part(key, chr(31), 1) = ANY(CAST(:persons AS text[]))"
+            ),
+            {"persons": persons},
+        )

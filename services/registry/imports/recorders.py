@@ -10,6 +10,7 @@ from ledger.claims import Claim, ClaimTaken, Held, load
 from ledger.command import Desk, Plan, Reading
 from ledger.decider import Decider, Refused
 from services.registry.imports.row_plans import RowPlan
+from services.registry.keyring import Keyring
 from services.registry.person import PERSON
 from services.registry.posting import POSTING
 from services.registry.unit import UNIT
@@ -71,8 +72,8 @@ class Recording:
 class Rehearsal:
     """In memory: what would have been recorded is folded over what stands, and claims are kept by the same rule."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, desk: Desk, keyring: Keyring) -> None:
+        self._desk, self._keyring = desk, keyring
         self._would: dict[str, Any] = {}
         self._claims: dict[tuple[str, str], list[Claim]] = {}
         self._holders: dict[tuple[str, str], set[tuple[str, str]]] = {}
@@ -107,6 +108,7 @@ class Rehearsal:
         for stream, event in plan.events:
             stands = self._would[stream] if stream in self._would else reading.read[stream][2]
             self._would[stream] = _decider(stream).evolve(stands, event)
+        self._keyring.hold({stream.partition("-")[2]: key for stream, key in plan.keys.items() if key is not None})
         return Done(tuple(event.event_name for _, event in plan.events))
 
     async def _standing(self, wanted: list[Claim]) -> Held:

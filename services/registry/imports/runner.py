@@ -74,7 +74,11 @@ class ImportRunner:
         if fresh and not await self._stage(job):
             await self._fail(job, "import-upload-gone")
             return
-        recorder: Recorder = Rehearsal(self.desk) if job.dry_run else Recording(self.desk, job.by, job.at, job.trace)
+        recorder: Recorder = (
+            Rehearsal(self.desk, self.context.keyring)
+            if job.dry_run
+            else Recording(self.desk, job.by, job.at, job.trace)
+        )
         taking = Taking(self.engine, self.desk, self.context, recorder, job)
         if not fresh:
             await taking.recover()

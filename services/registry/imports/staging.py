@@ -110,10 +110,12 @@ async def _refuse_twice(connection: AsyncConnection, job: UUID) -> None:
     """Rows of one key and different content: none can be told to be the right one."""
     found = await connection.execute(
         text(
-            "SELECT sheet, number, CASE WHEN number = first THEN last ELSE first END AS other FROM import_rows"
-            " JOIN (SELECT sheet, key, min(number) AS first, max(number) AS last FROM import_rows WHERE job = :job"
-            "        GROUP BY sheet, key HAVING count(*) > 1 AND (count(DISTINCT digest) > 1 OR count(digest) < count(*))"
-            "      ) AS twice USING (sheet, key) WHERE job = :job AND record IS NOT NULL"
+            "SELECT sheet, number, CASE WHEN number = first THEN last ELSE first END AS other FROM ("
+            " SELECT sheet, number, min(number) OVER same AS first, max(number) OVER same AS last, count(*) OVER same AS n,"
+            "  count(digest) OVER same AS read, min(encode(digest, 'hex')) OVER same AS least,"
+            "  max(encode(digest, 'hex')) OVER same AS most, record IS NOT NULL AS whole"
+            " FROM import_rows WHERE job = :job AND key IS NOT NULL WINDOW same AS (PARTITION BY sheet, key)"
+            ") AS r WHERE n > 1 AND whole AND (read < n OR least <> most)"
         ),
         {"job": job},
     )
