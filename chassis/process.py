@@ -6,31 +6,25 @@ import socket
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
-from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import uvicorn
 from fastapi import FastAPI
 
-from chassis.api_process import api_app
 from chassis.health import Check, mount_health
 from chassis.identity.demo_people import DemoPerson
 from chassis.plainly import plainly
+from chassis.role import ProcessRole
 from chassis.service import Service
 from chassis.settings import Settings, SettingsMistake, load_settings
 from chassis.telemetry import configure_telemetry, metrics_endpoint, new_metrics
-from chassis.work_process import Running, open_relays, open_workers
 
-
-class Role(StrEnum):
-    """What a process does: answer, publish, or work on what others published."""
-
-    API = "api"
-    RELAY = "relay"
-    WORKER = "worker"
+if TYPE_CHECKING:
+    from chassis.work_process import Running
 
 
 def run(
-    role: Role,
+    role: ProcessRole,
     services: Sequence[Service],
     *,
     documented: Sequence[Service] = (),
@@ -45,13 +39,16 @@ def run(
     try:
         settings = settings or load_settings()
         configure_telemetry(settings, f"{role}-{'-'.join(service.name for service in services)}")
-        match role:
-            case Role.API:
-                _serve(api_app(services, settings, documented, people), settings)
-            case Role.RELAY:
-                asyncio.run(_work(open_relays(services, settings), settings))
-            case Role.WORKER:
-                asyncio.run(_work(open_workers(services, settings), settings))
+        # Each role loads only what it needs: an API that carried Faust along would start a second later.
+        if role is ProcessRole.API:
+            from chassis.api_process import api_app
+
+            _serve(api_app(services, settings, documented, people), settings)
+        else:
+            from chassis.work_process import open_relays, open_workers
+
+            opened = open_relays if role is ProcessRole.RELAY else open_workers
+            asyncio.run(_work(opened(services, settings), settings))
     except Exception as error:
         said = plainly(error)
         if said is None:
@@ -62,11 +59,11 @@ def run(
 
 def main(service: Service) -> None:
     """``python -m services.registry api|relay|worker``."""
-    roles = [role.value for role in Role]
+    roles = [role.value for role in ProcessRole]
     if len(sys.argv) != 2 or sys.argv[1] not in roles:
         print(f"usage: python -m services.{service.name} {'|'.join(roles)}", file=sys.stderr)
         raise SystemExit(2)
-    run(Role(sys.argv[1]), [service])
+    run(ProcessRole(sys.argv[1]), [service])
 
 
 def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:
@@ -103,7 +100,7 @@ def _see_that_free(settings: Settings) -> None:
             ) from None
 
 
-async def _work(running: Running, settings: Settings) -> None:
+async def _work(running: "Running", settings: Settings) -> None:
     """Run everything until SIGTERM; the health server goes along. A task that fails ends the process, so that whoever
     supervises it starts it anew: half a worker would look alive."""
     stop = asyncio.Event()

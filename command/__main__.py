@@ -5,17 +5,14 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import httpx
 import typer
 from rich.console import Console
 
-from chassis.identity.development import mint
 from chassis.identity.principal import Role
-from chassis.plainly import plainly
-from chassis.process import Role as ProcessRole
-from command import operate, place
+from chassis.role import ProcessRole
+from command import place
+from command.mistakes import Mistake
 from command.place import DEFAULT_DATA, DataOption, UrlOption
-from deploy.embedded.trouble import Trouble
 
 HELP = """下派:干部下基层的督导系统。supervision of cadres seconded to the grassroots.
 
@@ -66,6 +63,8 @@ def run(
 def migrate(data: DataOption = DEFAULT_DATA) -> None:
     """升级数据库结构 bring every service's tables to this program's version."""
     place.settings_of(data)
+    from command import operate
+
     asyncio.run(operate.migrate(console))
 
 
@@ -73,6 +72,8 @@ def migrate(data: DataOption = DEFAULT_DATA) -> None:
 def topics(data: DataOption = DEFAULT_DATA) -> None:
     """建立 Kafka 主题 make the topics that are missing, and see that the others are as declared."""
     place.settings_of(data)
+    from command import operate
+
     asyncio.run(operate.topics(console))
 
 
@@ -127,6 +128,8 @@ def republish(
 ) -> None:
     """重新发布 publish a service's whole ledger again; readers pass over what they know."""
     place.settings_of(data)
+    from command import operate
+
     asyncio.run(operate.republish(console, service))
 
 
@@ -179,10 +182,12 @@ def dead_letters_discard(
 
 
 @app.command("verify-chain")
-def verify_chain(data: DataOption = DEFAULT_DATA) -> None:
+def verify_chain_(data: DataOption = DEFAULT_DATA) -> None:
     """校验台账 verify both hash chains of every ledger, and its tail against the topic. Exits 1 where one is broken."""
     place.settings_of(data)
-    raise typer.Exit(asyncio.run(operate.verify_chain(console)))
+    from command.verify import verify_chain
+
+    raise typer.Exit(asyncio.run(verify_chain(console)))
 
 
 @app.command()
@@ -196,6 +201,8 @@ def erase(
     """删除个人信息 destroy the key of a person, for ever: name, number and phone can then be read by nobody."""
     if not yes:
         typer.confirm(f"永久删除 {person} 的个人信息?erase the personal data of {person} for ever?", abort=True)
+    from command import operate
+
     operate.erase(place.find(data, url), person, ground, console)
 
 
@@ -208,6 +215,8 @@ def token(
     data: DataOption = DEFAULT_DATA,
 ) -> None:
     """打印开发令牌 print a bearer token of the development issuer."""
+    from chassis.identity.development import mint
+
     print(mint(place.settings_of(data), role, unit=unit, categories=category or [], person=person))
 
 
@@ -226,22 +235,27 @@ def secrets_(
 
 def main() -> None:
     """Run the command; what a person can put right is said in one line."""
-    from command.importing import ImportFailed
-
     try:
         app()
-    except (Trouble, place.NotRunning, ImportFailed, operate.Unknown) as mistake:
-        said: str | None = str(mistake)
-    except httpx.TransportError as error:
-        said = f"接口无法连接({type(error).__name__})。The API cannot be reached: is it running? (./xiapai up)"
     except Exception as error:
-        said = plainly(error)
+        said = str(error) if isinstance(error, Mistake) else _plainly(error)
         if said is None:
             raise
-    else:
-        return
-    print(said, file=sys.stderr)
-    raise SystemExit(1)
+        print(said, file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+def _plainly(error: Exception) -> str | None:
+    import httpx
+
+    from chassis.plainly import plainly
+    from deploy.embedded.trouble import Trouble
+
+    if isinstance(error, Trouble):
+        return str(error)
+    if isinstance(error, httpx.TransportError):
+        return f"接口无法连接({type(error).__name__})。The API cannot be reached: is it running? (./xiapai up)"
+    return plainly(error)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ from pathlib import Path
 import httpx
 from rich.console import Console
 
-from command.importing import ImportFailed, client, import_workbook, said, wait_until_visible
+from command.importing import client, import_workbook, said, wait_until_visible
+from command.mistakes import ImportFailed
 from command.place import find
 from deploy.demo import AFTER_IMPORT, Step, build, write_workbook
 

@@ -11,16 +11,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from command.mistakes import ImportFailed
 from command.place import Address
 from services.registry.workbook.columns import Outcome as RowOutcome
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 VISIBLE_SECONDS = 120.0
 POLL_SECONDS = 0.2
-
-
-class ImportFailed(Exception):
-    """The workbook as a whole was not taken; the message is the API's, Chinese first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,29 +3,29 @@
 import getpass
 
 from rich.console import Console
-from rich.table import Table
 
 from chassis.settings import load_settings
 from chassis.tools import open_engine, open_tools
-from command.operate import Unknown, named
-from command.services import SERVICES
+from command.mistakes import Unknown
+from command.services import service, services
 from ledger import deadletters
 
 
 async def show(console: Console) -> None:
-    """List the queues of every service."""
-    settings = load_settings()
-    table = Table("服务 service", "处理者 handler", "流 stream", "条数 waiting", "自 since", "编号 id", "原因 reason")
-    for service in SERVICES:
-        engine = open_engine(service, settings)
+    """List the queues of every service: one line each, since handlers and streams are needed whole."""
+    settings, parked = load_settings(), 0
+    for one in services():
+        engine = open_engine(one, settings)
         try:
-            for one in await deadletters.list_parked(engine):
-                stream = one.stream or f"{one.topic}[{one.partition}]"
-                since = one.since.astimezone().strftime("%m-%d %H:%M")
-                table.add_row(service.name, one.handler, stream, str(one.count), since, str(one.id), one.reason)
+            for queue in await deadletters.list_parked(engine):
+                parked += 1
+                stream = queue.stream or f"{queue.topic}[{queue.partition}] (id {queue.id})"
+                since = queue.since.astimezone().strftime("%Y-%m-%d %H:%M")
+                console.print(f"{one.name}  {queue.handler}  {stream}  {queue.count} 条 since {since}: {queue.reason}")
         finally:
             await engine.dispose()
-    console.print(table if table.row_count else "没有搁置的记录 nothing is parked")
+    if not parked:
+        console.print("没有搁置的记录 nothing is parked")
 
 
 async def replay(console: Console, name: str, handler: str | None, stream: str | None) -> int:
@@ -34,9 +34,8 @@ async def replay(console: Console, name: str, handler: str | None, stream: str |
     Raises:
         Unknown: no such service or handler.
     """
-    service = named(name, SERVICES)
-    left = 0
-    async with open_tools(service, load_settings()) as tools, service.open_work(tools) as work:
+    owner, left = service(name), 0
+    async with open_tools(owner, load_settings()) as tools, owner.open_work(tools) as work:
         handlers = {one.name: one for one in work.handlers}
         if handler is not None and handler not in handlers:
             raise Unknown(f"没有处理者 {handler}。no such handler; there are: {', '.join(handlers)}")
@@ -58,10 +57,10 @@ async def discard(console: Console, name: str, handler: str, stream: str | None,
     Raises:
         Unknown: no such service, or neither a stream nor an id is named.
     """
-    service = named(name, SERVICES)
+    owner = service(name)
     if (stream is None) == (not ids):
         raise Unknown("请用 --stream 或 --id 之一指明。name either --stream or --id")
-    engine = open_engine(service, load_settings())
+    engine = open_engine(owner, load_settings())
     try:
         gone = await deadletters.discard(engine, handler, by=getpass.getuser(), ids=ids or None, stream=stream)
     finally:

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from chassis.identity.development import mint
 from chassis.identity.principal import Role
 from chassis.settings import Settings, load_settings
+from command.mistakes import NotRunning
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -27,10 +27,6 @@ UrlOption = Annotated[
     ),
 ]
 DEFAULT_DATA = CHECKOUT / ".xiapai"
-
-
-class NotRunning(Exception):
-    """Nothing runs from this data folder; the message says what to do."""
 
 
 def environment_file(data: Path) -> Path:
@@ -84,6 +80,8 @@ def find(data: Path, url: str | None, role: Role = Role.OFFICE) -> Address:
         os.kill(int(running["pid"]), 0)
     except (OSError, ValueError, KeyError):
         raise _nothing_at(data) from None
+    from chassis.identity.development import mint
+
     return Address(running["url"], token or mint(settings_of(data), role))
 
 

@@ -2,19 +2,22 @@
 
 from collections.abc import Sequence
 
-import typer
-
-from chassis.process import Role
 from chassis.process import run as run_process
-from command.services import SERVICES
-from deploy.demo.logins import people
+from chassis.role import ProcessRole
+from command.services import services
 
 
-def run(role: Role, names: Sequence[str]) -> None:
-    """Be that process for the named services (none named: for all)."""
-    known = {service.name: service for service in SERVICES}
-    unknown = [name for name in names if name not in known]
-    if unknown:
-        raise typer.BadParameter(f"没有服务 {', '.join(unknown)} no such service; known: {', '.join(known)}")
-    chosen = [known[name] for name in names] or list(SERVICES)
-    run_process(role, chosen, documented=SERVICES, people=people())
+def run(role: ProcessRole, names: Sequence[str]) -> None:
+    """Be that process for the named services (none named: for all). The one that has the desk describes all of them
+    and knows the demo's people.
+
+    Raises:
+        Unknown: no such service.
+    """
+    chosen = services(names)
+    if role is ProcessRole.API and any(one.desk for one in chosen):
+        from deploy.demo.logins import people
+
+        run_process(role, chosen, documented=services(), people=people())
+    else:
+        run_process(role, chosen)

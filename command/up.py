@@ -24,7 +24,7 @@ from chassis.settings import load_settings
 from chassis.tools import kafka_settings, migrate_service
 from command.demo import load_demo
 from command.place import CHECKOUT, environment_file, running_file
-from command.services import LEDGERS, SERVICES
+from command.services import NAMES, ledgers, services
 from deploy.embedded import process, trouble
 from deploy.embedded.broker import EmbeddedBroker
 from deploy.embedded.postgres import EmbeddedPostgres
@@ -95,7 +95,7 @@ def run(data: Path, port: int | None, *, demo: bool, console: Console) -> int:
         _keep(environment_file(data), environment)
         os.environ.update(environment)
         with console.status("正在准备数据库与主题 preparing databases and topics"):
-            for service in SERVICES:
+            for service in services():
                 postgres.create_database(service.name)
             asyncio.run(_prepare(data, postgres.dsn))
         children = [_child(role, data, environment) for role in ROLES]
@@ -168,8 +168,8 @@ async def _prepare(data: Path, admin: str) -> None:
             await connection.execute(f"GRANT pg_read_all_data TO {READER}")
     finally:
         await connection.close()
-    topics = [topic for service in LEDGERS for topic in service.topics]
-    for service in SERVICES:  # one after another: Alembic keeps its state in the process
+    topics = [topic for one in ledgers() for topic in one.topics]
+    for service in services():  # one after another: Alembic keeps its state in the process
         await migrate_service(service, settings)
     await ensure_topics(kafka_settings(settings), topics)
 
@@ -178,7 +178,7 @@ def _child(role: str, data: Path, environment: Mapping[str, str]) -> Child:
     own = dict(os.environ) | dict(environment)
     if role != "api":
         own["XIAPAI_HTTP_PORT"] = str(process.choose_port(0, data / f"port-{role}", role))
-    command = [sys.executable, "-P", "-m", "command", "run", role, *(service.name for service in SERVICES)]
+    command = [sys.executable, "-P", "-m", "command", "run", role, *NAMES]
     log = data / f"{role}.log"
 
     def start() -> subprocess.Popen[bytes]:

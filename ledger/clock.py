@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ledger.schema import meta
 
 ClockKind = Literal["real", "simulated"]
+_ZH = {"real": "真实时间", "simulated": "模拟时间"}
 
 
 class ClockMismatch(RuntimeError):
@@ -42,7 +43,8 @@ async def fix(connection: AsyncConnection, kind: ClockKind, start: datetime | No
     clock = await look(connection)
     if clock.kind != kind:
         raise ClockMismatch(
-            f"this ledger's time is {clock.kind}, and the settings say {kind}: use another data folder, or set it back"
+            f"这本台账用的是{_ZH[clock.kind]},而设置要求{_ZH[kind]}:请另选数据目录,或改回原来的时间设置。"
+            f"This ledger's time is {clock.kind}, and the settings say {kind}: use another data folder, or set it back."
         )
     return clock
 
@@ -66,4 +68,4 @@ async def move(connection: AsyncConnection, to: datetime) -> None:
         .returning(func.now())
     )
     if moved.first() is None:
-        raise ClockMismatch("only a simulated clock can be moved, and only forward")
+        raise ClockMismatch("只有模拟时间可以移动,而且只能向前。Only a simulated clock can be moved, and only forward.")

@@ -49,7 +49,8 @@ def _refuse_newer(connection: Connection, scripts: Path, table: str) -> None:
     current, head, known = _state(connection, scripts, table)
     if current is not None and current not in known:
         raise SchemaMismatch(
-            f"the database's {table} is at {current}, newer than this program knows ({head}): start the newer program"
+            f"数据库的 {table} 为 {current},比本程序所知的 {head} 更新:请启动较新的程序。"
+            f"The database's {table} is at {current}, newer than this program knows ({head}): start the newer program."
         )
 
 
@@ -58,7 +59,8 @@ def _check(connection: Connection, scripts: Path, table: str) -> None:
     current, head, _ = _state(connection, scripts, table)
     if current != head:
         raise SchemaMismatch(
-            f"the database's {table} is at {current or 'nothing'}, this program needs {head}: run `xiapai migrate`"
+            f"数据库的 {table} 为 {current or '空'},本程序需要 {head}:请运行 xiapai migrate。"
+            f"The database's {table} is at {current or 'nothing'}, this program needs {head}: run `xiapai migrate`."
         )
 
 
