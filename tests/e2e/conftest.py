@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from command.services import SERVICES
+from command.services import services
 from tests.e2e.system import System, system
 from tests.infra.databases import Databases
 from tests.infra.servers import Infra
@@ -19,7 +19,7 @@ def prepared(infra: Infra, folder: Path) -> Iterator[System]:
     """With tables and topics, and nothing started."""
     databases, prefix = Databases(infra.postgres), f"t{secrets.token_hex(3)}."
     try:
-        own = {service.name: databases() for service in SERVICES}
+        own = {service.name: databases() for service in services()}
         with system(folder, own, infra.kafka, infra.kafka_kind, prefix) as made:
             made.prepare()
             yield made

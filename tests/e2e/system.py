@@ -22,10 +22,12 @@ from chassis.identity.development import mint
 from chassis.identity.principal import Role
 from chassis.settings import Settings
 from chassis.tools import kafka_settings, migrate_service
-from command.services import LEDGERS, SERVICES
+from command.services import ledgers, services
 from deploy.embedded import process
 from deploy.embedded.apart import run_apart
+from ledger.database import connect
 from ledger.kafka import ensure_topics
+from services.projection.audit import Audited, audit, ledger_events
 from tests.e2e.words import Command
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -68,9 +70,9 @@ class System:
 
     def prepare(self) -> None:
         """Tables and topics, as `migrate` and `topics` make them."""
-        for service in SERVICES:
+        for service in services():
             run_apart(migrate_service(service, self.settings))
-        topics = [topic for service in LEDGERS for topic in service.topics]
+        topics = [topic for service in ledgers() for topic in service.topics]
         run_apart(ensure_topics(kafka_settings(self.settings), topics))
 
     def start(self, *roles: str) -> None:
@@ -79,7 +81,7 @@ class System:
             assert role not in self.running
             own = {name: value for name, value in os.environ.items() if not name.startswith("XIAPAI_")}
             own |= self.environment | {"XIAPAI_HTTP_PORT": str(self.ports[role])}
-            command = [sys.executable, "-P", "-m", "command", "run", role, *(service.name for service in SERVICES)]
+            command = [sys.executable, "-P", "-m", "command", "run", role, *(service.name for service in services())]
             self.running[role] = process.spawn(command, log=self.log(role), cwd=CHECKOUT, env=own)
 
     def kill(self, role: str) -> None:
@@ -148,6 +150,21 @@ class System:
         found = self.rows(service, "SELECT position, stream, name FROM ledger ORDER BY position")
         return [(row["position"], row["stream"], row["name"]) for row in found]
 
+    def audited(self) -> None:
+        """Roster, coverage and figures are as the projection's own second opinion folds them from the ledger."""
+
+        async def ask() -> Audited | None:
+            own, ledger = (connect(self.settings.database(name)) for name in ("projection", "registry"))
+            try:
+                return await audit(own, ledger_events(ledger), self.settings.clock_starts.date())
+            finally:
+                await own.dispose()
+                await ledger.dispose()
+
+        found = run_apart(ask())
+        assert found is not None and found.compared, "there is a read model"
+        assert found.difference is None, found.difference
+
     def words(self) -> str:
         """The end of what each process said."""
         return "\n".join(f"---- {role} ----\n{process.tail(self.log(role), 4000)}" for role in ROLES)
@@ -158,7 +175,8 @@ def system(
     folder: Path, databases: Mapping[str, str], bootstrap: str, kind: str, prefix: str = "", **more: str
 ) -> Iterator[System]:
     """A system that is prepared and not started, stopped at the end; ``databases`` by service, ``kind`` of the broker
-    as :class:`tests.infra.servers.Server` tells it. Where the test fails, the logs are printed."""
+    as :class:`tests.infra.servers.Server` tells it. What they said is printed at the end, for pytest to show
+    where a test fails."""
     ports = {role: process.free_port() for role in ROLES}
     real = "true" if kind == "kafka" else "false"
     environment = {
@@ -176,11 +194,9 @@ def system(
     made = System(folder, environment, ports)
     try:
         yield made
-    except BaseException:
-        print(made.words())
-        raise
     finally:
         made.stop()
+        print(made.words())
 
 
 def xiapai(*arguments: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
