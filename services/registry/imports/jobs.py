@@ -179,14 +179,14 @@ async def describe(connection: AsyncConnection, id: UUID, further: dict[str, lis
     )
 
 
-async def advance(connection: AsyncConnection, id: UUID, position: int) -> None:
-    """Count the results again and remember how far the ledger was read."""
+async def advance(connection: AsyncConnection, id: UUID, position: int, results: int) -> None:
+    """Count so many more results, and remember how far the ledger was written."""
     await connection.execute(
         text(
-            "UPDATE imports SET position = greatest(position, :position),"
-            " rows_done = (SELECT count(*) FROM import_results WHERE job = :id) WHERE id = :id"
+            "UPDATE imports SET position = greatest(position, :position), rows_done = rows_done + :results"
+            " WHERE id = :id"
         ),
-        {"id": id, "position": position},
+        {"id": id, "position": position, "results": results},
     )
 
 

@@ -115,5 +115,5 @@ class ImportRunner:
     async def _end(self, job: jobs.Job, state: str, refusal: dict[str, str] | None = None) -> None:
         async with self.engine.begin() as connection:
             if state == "done" and not job.dry_run:
-                await jobs.advance(connection, job.id, await head(connection))
+                await jobs.advance(connection, job.id, await head(connection), 0)
             await jobs.finish(connection, job.id, state, refusal)

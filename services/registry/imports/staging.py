@@ -69,8 +69,8 @@ async def stage(connection: AsyncConnection, job: UUID, workbook: Workbook, key:
             await jobs.enter(connection, job, "reading", "reading", rows_done=read)
     async with connection.begin():
         await _refuse_twice(connection, job)
-        await jobs.enter(connection, job, "recording", "recording", rows_total=read)
-        await jobs.advance(connection, job, 0)
+        refused = await connection.scalar(text("SELECT count(*) FROM import_results WHERE job = :job"), {"job": job})
+        await jobs.enter(connection, job, "recording", "recording", rows_total=read, rows_done=refused)
 
 
 def _portions(workbook: Workbook, job: UUID, key: bytes) -> Iterator[tuple[list[Any], list[Any]]]:

@@ -75,7 +75,7 @@ class Taking:
                 staged = await rows.fetch(connection, self.job.id, sheet, sorted(open_still & set(numbers)))
                 results = [Result(row, _outcome(numbers[row.number])) for row in staged]
                 await rows.save(connection, self.job.id, results, dry_run=False)
-            await jobs.advance(connection, self.job.id, await head(connection))
+                await jobs.advance(connection, self.job.id, await head(connection), len(results))
 
     async def _units(self, waiting: list[Waiting]) -> None:
         by_code: dict[str, list[Waiting]] = {}
@@ -90,7 +90,7 @@ class Taking:
                 staged = await rows.fetch(connection, self.job.id, UNITS, [one.number for one in portion])
                 results = [self._refuse(row, "units-in-a-circle", parent=row.owner) for row in staged]
                 await rows.save(connection, self.job.id, results, dry_run=self.job.dry_run)
-                await jobs.advance(connection, self.job.id, 0)
+                await jobs.advance(connection, self.job.id, 0, len(results))
 
     async def _in_portions(self, sheet: int, waiting: list[Waiting]) -> None:
         for portion in portions(waiting, PORTION, lambda one: one.key if sheet == UNITS else one.owner):
@@ -99,7 +99,7 @@ class Taking:
             results, position = await self._portion(staged)
             async with self.engine.begin() as connection:
                 await rows.save(connection, self.job.id, results, dry_run=self.job.dry_run)
-                await jobs.advance(connection, self.job.id, position)
+                await jobs.advance(connection, self.job.id, position, len(results))
 
     async def _portion(self, staged: list[StagedRow]) -> tuple[list[Result], int]:
         results: list[Result] = []

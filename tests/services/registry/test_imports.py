@@ -356,6 +356,6 @@ async def test_a_killed_import_goes_on_where_it_stood(
     done = (await importer.office.get(f"/imports/{job}")).json()
     assert done["state"] == "done"
     assert {outcome for sheet in done["counts"].values() for outcome in sheet} == {"已导入"}
-    assert sum(sheet["已导入"] for sheet in done["counts"].values()) == done["rows_total"]
+    assert sum(sheet["已导入"] for sheet in done["counts"].values()) == done["rows_total"] == done["rows_done"]
     proposed = [data["posting"] for name, data in await importer.since(0) if name == "posting.proposed"]
     assert len(proposed) == len(set(proposed)) == done["counts"]["派驻"]["已导入"]
