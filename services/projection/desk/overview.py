@@ -34,7 +34,11 @@ async def overview(request: Request, look: InHalf) -> Response:
     found = await figures(look.connection, look.lens, look.period)
     covered = await coverage(look.connection, look.lens, look.period)
     reached = await coverage(look.connection, look.lens, look.period, Tier.DISTRICT)
-    totals = {kind["kind"]: kind["total"] for kind in covered.kinds}
+    # how many hosts there are counts them all, how many are reached only what one may see: for the whole district alone
+    # do the two make a share
+    whole = look.lens.scope.kind == "all"
+    totals = {kind["kind"]: kind["total"] for kind in covered.kinds if whole}
+    townships = [row for row in reached.townships if whole or row["postings"]]
     return page(
         request,
         look.session,
@@ -46,7 +50,8 @@ async def overview(request: Request, look: InHalf) -> Response:
         hosts=[figure for figure in found if figure.blank.hosts],
         totals={f.blank.n: sum(totals.get(kind.value, 0) for kind in f.blank.hosts) for f in found if f.blank.hosts},
         basis=[figure for figure in found if figure.blank.document],
-        coverage=Coverage(reached.kinds, reached.townships, covered.categories),
+        coverage=Coverage(reached.kinds, townships, covered.categories),
+        whole=whole,
         kinds=[kind for kind in reached.kinds if kind["kind"] in SHOWN],
         cells=_cells(reached),
         owed=owed_by(found),

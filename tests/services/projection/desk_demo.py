@@ -140,7 +140,7 @@ def desk_app(engine: AsyncEngine, folder: Path, url: str, port: int) -> FastAPI:
         codec=CODEC,
         open_api=open_api,
         open_work=open_work,
-        texts={code: text for code, text in SERVICE.texts.items() if code != "not-yet-known"},
+        texts=SERVICE.texts,
         desk=True,
     )
     configure_telemetry(settings, "desk")

@@ -88,6 +88,7 @@ async def test_the_overview_shows_the_figures_with_scope_period_and_freshness(br
     assert "全区下派工作概览" in page.text and "2026年上半年" in page.text
     assert f"registry@{story.head}" in page.text and "数据新鲜度" in page.text
     assert [value_of(page, n) for n in (1, 3, 6, 7, 17, 18, 23, 24)] == ["1", "1", "2", "2", "2", "0", "2026", "3"]
+    assert "<meter" in page.text and "青竹镇" in page.text
     assert "区统计局" in page.text, "who owes the figures that nobody handed in"
 
 
@@ -186,6 +187,8 @@ async def test_as_of_another_day_another_is_in_post(browser: Browser, reader: Re
 async def test_a_clerk_sees_their_own_units_alone(browser: Browser) -> None:
     page = await browser.log_in(role="clerk", unit="T1", categories="", person="")
     assert "石鼓镇及其下级单位" in page.text and (value_of(page, 6), value_of(page, 7)) == ("1", "1")
+    assert "<meter" not in page.text, "what is reached within a scope is no share of the whole district"
+    assert "青竹镇" not in page.text
     roster = await browser.get("/roster")
     assert "单砚生" in roster.text and "王禾平" not in roster.text
     hidden = await browser.get("/roster/P2")
