@@ -9,8 +9,9 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis.catalogue import Catalogue
-from chassis.problems import Problem, TooLarge, problem_response
+from chassis.problems import Problem, TooLarge, Unavailable, problem_response
 from chassis.tracing import continue_trace, trace_id
+from ledger.trouble import is_trouble
 
 log = structlog.get_logger("http")
 
@@ -51,12 +52,17 @@ class Manners:
                     await refusal(scope, receive, exchange.send)
                 else:
                     await self._app(scope, exchange.receive, exchange.send)
-            except Exception:
-                log.exception("request-failed", method=scope["method"], route=_route(scope))
+            except Exception as error:
+                problem: Problem
+                if is_trouble(error):
+                    log.warning("request-without-database", method=scope["method"], route=_route(scope))
+                    problem = Unavailable("database-away", headers={"Retry-After": "2"})
+                else:
+                    log.exception("request-failed", method=scope["method"], route=_route(scope))
+                    problem = _Unexpected("unexpected", trace=trace_id())
                 if exchange.status:
                     raise
-                answer = problem_response(self._catalogue, _Unexpected("unexpected", trace=trace_id()))
-                await answer(scope, receive, exchange.send)
+                await problem_response(self._catalogue, problem)(scope, receive, exchange.send)
             finally:
                 if scope["path"] not in _QUIET:
                     ms = round((time.perf_counter() - began) * 1000, 1)

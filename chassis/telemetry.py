@@ -79,7 +79,8 @@ def configure_logging(settings: Settings, process: str, stream: TextIO | None = 
         other = logging.getLogger(name)
         other.handlers.clear()
         other.propagate = True
-    for noisy in ("uvicorn.access", "httpx", "httpcore"):  # these log whole addresses, in which names may stand
+    # Three of these log whole addresses, in which names may stand; Alembic tells of every look at a schema.
+    for noisy in ("uvicorn.access", "httpx", "httpcore", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

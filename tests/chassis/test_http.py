@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any
 
+import asyncpg
 import httpx
 import pytest
 from fastapi import Body, FastAPI, Response
@@ -53,6 +54,8 @@ def made() -> FastAPI:
             raise RuntimeError("张三 990117197803150015")
         if command.cadre == "stale":
             raise StaleError
+        if command.cadre == "read while the database fell":
+            raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
         if command.cadre == "serving":
             raise Refused("already-serving", host="太平街", errors="y")
         if command.ends <= command.starts:
@@ -141,6 +144,12 @@ async def test_an_unexpected_failure_tells_its_trace_and_nothing_else(client: ht
     body = is_problem(answer, 500, "unexpected")
     assert answer.headers["traceparent"][3:35] in body["detail"]
     assert "张三" not in answer.text and "990117" not in answer.text and "RuntimeError" not in answer.text
+
+
+async def test_a_database_that_falls_while_we_read_is_away_not_unexpected(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/postings/p1", json=GOOD | {"cadre": "read while the database fell"}, headers=KEY)
+    is_problem(answer, 503, "database-away")
+    assert answer.headers["retry-after"] == "2" and "closed" not in answer.text
 
 
 async def test_wrong_input_is_told_field_by_field_without_repeating_it(client: httpx.AsyncClient) -> None:
