@@ -6,9 +6,10 @@ import socket
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import uvicorn
+import uvloop
 from fastapi import FastAPI
 
 from chassis.health import Check, mount_health
@@ -43,7 +44,9 @@ def run(
         if role is ProcessRole.API:
             from chassis.api_process import api_app
 
-            _serve(api_app(services, settings, documented, people), settings)
+            app = api_app(services, settings, documented, people)
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(_serve(app, settings))
         else:
             from chassis.work_process import open_relays, open_workers
 
@@ -66,27 +69,31 @@ def main(service: Service) -> None:
     run(ProcessRole(sys.argv[1]), [service])
 
 
-def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:
+def _config(app: FastAPI, settings: Settings, lifespan: Literal["auto", "off"] = "auto") -> uvicorn.Config:
     return uvicorn.Config(
         app,
         host=settings.http_host,
         port=settings.http_port,
         log_config=None,
         access_log=False,
-        loop="uvloop",
         http="httptools",
         server_header=False,
         proxy_headers=True,
         timeout_graceful_shutdown=5,
+        lifespan=lifespan,
     )
 
 
-def _serve(app: FastAPI, settings: Settings) -> None:
+async def _serve(app: FastAPI, settings: Settings) -> None:
+    """Open what the application needs, then answer until told to stop. Opened here and not by uvicorn, which would turn
+    a missing database into a trace in the log."""
     _see_that_free(settings)
-    server = uvicorn.Server(_config(app, settings))
-    server.run()
-    if not server.started:
-        raise SystemExit(1)
+    server = _Quiet(_config(app, settings, lifespan="off"))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, server.handle_exit, number, None)
+    async with app.router.lifespan_context(app):
+        await server.serve()
 
 
 def _see_that_free(settings: Settings) -> None:
