@@ -1,6 +1,7 @@
 """`./xiapai`: the command. Each verb is a few lines here; its work stands in a file of its own name."""
 
 import asyncio
+import logging
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -234,7 +235,8 @@ def secrets_(
 
 
 def main() -> None:
-    """Run the command; what a person can put right is said in one line."""
+    """Run the command; what a person can put right is said in one line, which the Kafka client's own would only blur."""
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
     try:
         app()
     except Exception as error:

@@ -28,6 +28,7 @@ from command.services import NAMES, ledgers, services
 from deploy.embedded import process, trouble
 from deploy.embedded.broker import EmbeddedBroker
 from deploy.embedded.postgres import EmbeddedPostgres
+from ledger.clock import ClockMismatch
 from ledger.kafka import ensure_topics
 
 ROLES = ("api", "relay", "worker")
@@ -65,8 +66,8 @@ def run(data: Path, port: int | None, *, demo: bool, console: Console) -> int:
     """Run until told to stop (Ctrl-C, SIGTERM); the exit code.
 
     Raises:
-        Trouble: a server could not start.
-        SchemaMismatch, ClockMismatch: the data folder belongs to another program or another kind of clock.
+        Trouble: a server could not start, or the data folder was begun under the other kind of clock.
+        SchemaMismatch: the data folder belongs to another program.
     """
     data = data.absolute()
     try:
@@ -97,7 +98,10 @@ def run(data: Path, port: int | None, *, demo: bool, console: Console) -> int:
         with console.status("正在准备数据库与主题 preparing databases and topics"):
             for service in services():
                 postgres.create_database(service.name)
-            asyncio.run(_prepare(data, postgres.dsn))
+            try:
+                asyncio.run(_prepare(data, postgres.dsn))
+            except ClockMismatch:
+                raise _other_clock(data, demo=demo) from None
         children = [_child(role, data, environment) for role in ROLES]
         stack.callback(_end, children)
         stack.callback(running_file(data).unlink, missing_ok=True)
@@ -144,6 +148,18 @@ def _environment(
         "XIAPAI_PUBLIC_URL": f"http://127.0.0.1:{port}",
         "XIAPAI_CLOCK": "simulated" if demo else "real",
     }
+
+
+def _other_clock(data: Path, *, demo: bool) -> trouble.Trouble:
+    if demo:
+        zh, en = "真实时间:请加上 --no-demo", "real time: start it with --no-demo"
+    else:
+        zh, en = "演示时间:请去掉 --no-demo", "the demo's simulated time: start it without --no-demo"
+    return trouble.Trouble(
+        "clock-mismatch",
+        f"数据目录 {data} 用的是{zh},或用 --data 另选目录。",
+        f"The data folder {data} was begun on {en}, or choose another folder with --data.",
+    )
 
 
 def _reader_password(data: Path) -> str:
