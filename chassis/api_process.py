@@ -17,7 +17,7 @@ from chassis.identity.demo_people import DemoPerson, demo_people
 from chassis.identity.development import PATH as ISSUER
 from chassis.identity.development import DevelopmentIssuer
 from chassis.identity.login import mount_login
-from chassis.identity.wiring import api_access, desk_access
+from chassis.identity.wiring import access_of, login_of
 from chassis.problems import Conflict, Unavailable, Unprocessable
 from chassis.problems_page import mount_problems
 from chassis.service import Service
@@ -71,13 +71,14 @@ def api_app(
     own_issuer = settings.development and settings.oidc_issuer is None
     # Our own issuer is asked in memory: its public address need not be reachable from here.
     http = httpx.AsyncClient(timeout=10, transport=httpx.ASGITransport(app) if own_issuer else None)
-    if any(service.desk for service in services):
-        access, login = desk_access(settings, http)
-        mount_login(app, login)
-        guard_sessions(app, login.sessions, settings.public_url, exempt=(ISSUER,))
-    else:
-        access = api_access(settings, http)
+    # A session that the desk opened counts at every API: its pages ask them from the browser.
+    access = access_of(settings, http)
     set_access(app, access)
+    guard_sessions(app, access.sessions, settings.public_url, exempt=(ISSUER,))
+    for service in services:
+        if service.refusal_page is not None:
+            mount_login(app, login_of(settings, http, access.sessions))
+            app.state.refusal_page = service.refusal_page
     if own_issuer:
         app.mount(ISSUER, DevelopmentIssuer(settings, people or demo_people()).app)
     mount_health(app, live={"loop": _fine}, ready=conditions)

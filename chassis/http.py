@@ -63,7 +63,8 @@ def make_app(
     """A FastAPI application that answers every mistake with a problem document.
 
     `texts` are the service's sentences, merged with the chassis's own. A decider's `Refused` becomes 422, or 409 when
-    its code is in `conflicts` (the command is well, the state forbids it). `translate` maps exceptions of other layers.
+    its code is in `conflicts` (the command is well, the state forbids it). `translate` maps exceptions of other layers. Where
+    `app.state.refusal_page` is set, a browser that asks for a page at no address of ours gets one.
     `max_body` and `larger_bodies` are in bytes, the latter by beginning of the path. The catalogue stands in
     `app.state.catalogue`.
     """
@@ -89,6 +90,11 @@ def make_app(
 
     async def on_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
+        page = getattr(app.state, "refusal_page", None)
+        if page is not None and "text/html" in request.headers.get("accept", ""):
+            problem = _from_http(error)
+            said: Response = page(request, problem.status, catalogue.say(problem.code, **problem.params))
+            return said
         if error.status_code == 400 and request.headers.get("content-type", "").startswith("application/json"):
             return problem_response(catalogue, BadRequest("body-not-json"))  # bytes that are not even UTF-8
         return problem_response(catalogue, _from_http(error))

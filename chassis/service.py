@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fastapi import APIRouter
-from ledger.deliver import Handler
+from fastapi import APIRouter, Request, Response
 from sqlalchemy.ext.asyncio import AsyncEngine
 from xiapai_contracts.event import Codec
 from xiapai_contracts.topic import Topic
 
-from chassis.catalogue import Texts
+from chassis.catalogue import Sentence, Texts
 from chassis.clock import Clock
 from chassis.settings import Settings
 from ledger.command import Desk
+from ledger.deliver import Handler
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,9 @@ class Tools:
     clock: Clock
     codec: Codec
 
+
+RefusalPage = Callable[[Request, int, Sentence], Response]
+"""From the request, the status and what is to be said."""
 
 Background = Callable[[], Awaitable[None]]
 """Work of a worker beside its handlers (imports, deliveries): runs until it is cancelled."""
@@ -51,7 +54,7 @@ class Service:
     ``router`` answers below ``/api/<name>`` (``query`` for the projection); it finds what ``open_api`` gave at
     ``request.app.state.<name>``. ``codec`` reads and writes the events it handles, ``topics`` are those it writes. ``migrations`` are Alembic folders beside the
     ledger's own, each with its version table. ``texts`` are its sentences, ``conflicts`` the refusals that are 409.
-    A service with the ``desk`` has pages for people, who log in.
+    A service with pages for people, who log in, gives the ``refusal_page`` that a browser sees at no address of ours.
     """
 
     name: str
@@ -64,4 +67,9 @@ class Service:
     conflicts: frozenset[str] = frozenset()
     migrations: tuple[tuple[Path, str], ...] = ()
     larger_bodies: Mapping[str, int] = field(default_factory=dict)
-    desk: bool = False
+    refusal_page: RefusalPage | None = None
+
+    @property
+    def desk(self) -> bool:
+        """Whether it has pages for people, who log in."""
+        return self.refusal_page is not None

@@ -54,7 +54,7 @@ INSERT INTO requests SELECT * FROM unnest(
 """)
 
 _KEY = text("""
-INSERT INTO keyring SELECT stream, wrapped, (SELECT coalesce(max(change), 0) FROM keyring) + n, :now
+INSERT INTO keyring SELECT stream, wrapped, (SELECT coalesce(max(change), 0) FROM keyring) + n, clock_timestamp()
   FROM unnest(CAST(:streams AS text[]), CAST(:wrapped AS bytea[])) WITH ORDINALITY AS k(stream, wrapped, n)
     ON CONFLICT (stream) DO UPDATE
    SET wrapped = excluded.wrapped, change = excluded.change, changed_at = excluded.changed_at
@@ -182,9 +182,7 @@ async def commit(connection: AsyncConnection, items: list[Item], *, again: bool)
         if group.remembered:
             await connection.execute(_REMEMBER, _columns(group.remembered))
         if group.keys:
-            await connection.execute(
-                _KEY, {"streams": list(group.keys), "wrapped": list(group.keys.values()), "now": group.now}
-            )
+            await connection.execute(_KEY, {"streams": list(group.keys), "wrapped": list(group.keys.values())})
         await claims_.store(connection, group.held)
     return results
 

@@ -20,10 +20,10 @@ _documented = HTTPBearer(
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How an application knows people: by bearer token, and by the desk's session where `sessions` is given."""
+    """How an application knows people: by bearer token, and by the desk's session."""
 
     verifier: Verifier
-    sessions: Sessions | None = None
+    sessions: Sessions
 
 
 def set_access(app: FastAPI, access: Access) -> None:
@@ -42,7 +42,7 @@ async def principal(
         if len(given) > 1 or scheme.lower() != "bearer" or not token.strip():
             raise Unauthenticated("token-malformed", headers=_challenge("invalid_request"))
         return await access.verifier.principal(token.strip())
-    session = access.sessions.read(request.scope) if access.sessions is not None else None
+    session = access.sessions.read(request.scope)
     if session is None:
         raise Unauthenticated("token-missing", headers=_challenge())
     return session.principal

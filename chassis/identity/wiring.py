@@ -19,31 +19,32 @@ def session_key(settings: Settings) -> bytes:
     return load_or_make_key(path) if settings.development else load_key(path)
 
 
-def api_access(settings: Settings, http: httpx.AsyncClient) -> Access:
-    """By bearer token alone. Without `oidc_issuer` in development, the development issuer's key is taken as given."""
+def access_of(settings: Settings, http: httpx.AsyncClient) -> Access:
+    """By bearer token, and by a session of the desk. Without `oidc_issuer` in development, the development issuer's key
+    is taken as given."""
+    sessions = Sessions(session_key(settings), settings.public_url, settings.session_hours)
     if settings.development and settings.oidc_issuer is None:
         keys: Keys = GivenKeys(development_signer(settings).key)
-        return Access(Verifier(issuer_address(settings), settings.oidc_audience, keys, claim_names(settings)))
-    provider = provider_of(settings, http)
-    return Access(Verifier(provider.issuer, settings.oidc_audience, provider, claim_names(settings)))
+        verifier = Verifier(issuer_address(settings), settings.oidc_audience, keys, claim_names(settings))
+    else:
+        provider = provider_of(settings, http)
+        verifier = Verifier(provider.issuer, settings.oidc_audience, provider, claim_names(settings))
+    return Access(verifier, sessions)
 
 
-def desk_access(settings: Settings, http: httpx.AsyncClient) -> tuple[Access, DeskLogin]:
-    """By bearer token and by session, and the login that opens sessions."""
-    key = session_key(settings)
-    sessions = Sessions(key, settings.public_url, settings.session_hours)
+def login_of(settings: Settings, http: httpx.AsyncClient, sessions: Sessions) -> DeskLogin:
+    """The login that opens sessions."""
     provider = provider_of(settings, http)
     secret = settings.oidc_client_secret
-    login = DeskLogin(
+    return DeskLogin(
         provider,
         Verifier(provider.issuer, settings.oidc_client_id, provider, claim_names(settings)),
         sessions,
         http,
         public_url=settings.public_url,
-        session_key=key,
+        session_key=session_key(settings),
         client_secret=secret.get_secret_value() if secret else None,
     )
-    return Access(api_access(settings, http).verifier, sessions), login
 
 
 def provider_of(settings: Settings, http: httpx.AsyncClient) -> Provider:

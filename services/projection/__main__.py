@@ -15,6 +15,7 @@ from chassis.service import Service, Tools, Work
 from chassis.tools import kafka_settings
 from services.projection import api
 from services.projection.builds import MIGRATIONS, tidy
+from services.projection.desk.pages import refusal
 from services.projection.desk.router import router as desk
 from services.projection.desk.texts import REFUSALS
 from services.projection.keeper import Keeper, prepare
@@ -52,7 +53,7 @@ SERVICE = Service(
     open_work=open_work,
     texts={**TEXTS, **REFUSALS},
     migrations=(MIGRATIONS,),
-    desk=True,
+    refusal_page=refusal,
 )
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from chassis.identity.development import PATH, DevelopmentIssuer, issuer_address
 from chassis.identity.login import challenge_of, current_session, mount_login, safe_path
 from chassis.identity.principal import Principal, Role
 from chassis.identity.session import Session
-from chassis.identity.wiring import desk_access
+from chassis.identity.wiring import access_of, login_of
 from chassis.keys import KeyFileMistake
 from chassis.settings import Settings
 from chassis.settings_sources import SettingsMistake
@@ -37,11 +37,11 @@ class Desk:
         self.issuer = DevelopmentIssuer(self.settings, demo_people(units={"U1": "太平街"}))
         self.app = make_app("desk")
         self.browser = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url=URL)
-        self.access, login = desk_access(self.settings, self.browser)
+        self.access = access_of(self.settings, self.browser)
+        login = login_of(self.settings, self.browser, self.access.sessions)
         set_access(self.app, self.access)
         mount_login(self.app, login)
         self.app.mount(PATH, self.issuer.app)
-        assert self.access.sessions is not None
         guard_sessions(self.app, self.access.sessions, URL, exempt=(PATH,))
         _pages(self.app)
 
@@ -404,8 +404,8 @@ async def test_a_form_read_by_the_guard_reaches_the_page_whole(desk: Desk) -> No
 
 async def test_over_https_cookies_are_secure_and_bound_to_the_host(tmp_path: Path) -> None:
     sessions = Desk(tmp_path).settings.model_copy(update={"public_url": "https://xiapai.example.cn"})
-    access, _ = desk_access(sessions, httpx.AsyncClient())
-    assert isinstance(access, Access) and access.sessions is not None
+    access = access_of(sessions, httpx.AsyncClient())
+    assert isinstance(access, Access)
     response = Response()
     access.sessions.open(response, Principal("u", Role.OFFICE))
     cookie = response.headers["set-cookie"]

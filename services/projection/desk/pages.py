@@ -100,20 +100,21 @@ class DeskRoute(APIRoute):
                 raise
             except Problem as problem:
                 said = catalogue.say(problem.code, **problem.params)
-                return _refusal(request, problem.status, said, problem.headers)
+                return refusal(request, problem.status, said, problem.headers)
             except RequestValidationError:
-                return _refusal(request, 422, catalogue.say("desk-address-wrong"))
+                return refusal(request, 422, catalogue.say("desk-address-wrong"))
             except HTTPException as error:
                 code = {404: "not-found", 403: "request-invalid"}.get(error.status_code, "request-invalid")
-                return _refusal(request, error.status_code, catalogue.say(code))
+                return refusal(request, error.status_code, catalogue.say(code))
             except Exception:
                 log.exception("page-failed", route=self.path)
-                return _refusal(request, 500, catalogue.say("desk-failed"))
+                return refusal(request, 500, catalogue.say("desk-failed"))
 
         return answered
 
 
-def _refusal(request: Request, status: int, said: Sentence, headers: Mapping[str, str] | None = None) -> Response:
+def refusal(request: Request, status: int, said: Sentence, headers: Mapping[str, str] | None = None) -> Response:
+    """A refusal as a page for people."""
     session: Session | None = request.app.state.access.sessions.read(request.scope)
     response = page(request, session, "refusal.html", status=status, said=said, code=status, trace=trace_id())
     response.headers.update(headers or {})

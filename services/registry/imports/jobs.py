@@ -215,11 +215,13 @@ async def finish(connection: AsyncConnection, id: UUID, state: str, refusal: dic
 
 
 async def sweep(connection: AsyncConnection, retention_days: int) -> None:
-    """Let go of files past their retention, and of what the rows of erased persons said."""
+    """Let go of files past their retention, of those from before an erasure (the erased person may stand in them), and
+    of what the rows of erased persons said."""
     await connection.execute(
         text(
             "DELETE FROM import_uploads u USING imports i WHERE i.id = u.job AND i.state IN ('done', 'failed')"
-            " AND u.received_at < now() - make_interval(days => :days)"
+            " AND (u.received_at < now() - make_interval(days => :days)"
+            " OR u.received_at < (SELECT max(changed_at) FROM keyring WHERE wrapped IS NULL))"
         ),
         {"days": retention_days},
     )

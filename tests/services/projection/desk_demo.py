@@ -141,7 +141,7 @@ def desk_app(engine: AsyncEngine, folder: Path, url: str, port: int) -> FastAPI:
         open_api=open_api,
         open_work=open_work,
         texts=SERVICE.texts,
-        desk=True,
+        refusal_page=SERVICE.refusal_page,
     )
     configure_telemetry(settings, "desk")
     app = api_app([service], settings, people=people())

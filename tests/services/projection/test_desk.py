@@ -297,3 +297,11 @@ async def test_the_stream_says_at_once_where_it_stands_and_then_what_moves(
     assert watch._task is None, "nobody looks where nobody follows"
     stranger = await browser.http.get("/changes", headers={"Accept": "text/event-stream"})
     assert stranger.status_code == 401 and json.loads(stranger.text)["code"] == "token-missing"
+
+
+async def test_a_browser_at_no_address_of_ours_sees_a_page_and_a_program_a_problem(browser: Browser) -> None:
+    page = await browser.get("/rooster")
+    assert page.status_code == 404 and page.headers["content-type"].startswith("text/html")
+    assert "没有这个地址" in page.text
+    problem = await browser.http.get("/rooster", headers={"Accept": "application/json"})
+    assert problem.status_code == 404 and problem.json()["code"] == "route-not-found"
