@@ -17,11 +17,13 @@ from typing import Any
 
 import asyncpg
 import httpx
+from typer.testing import CliRunner, Result
 
 from chassis.identity.development import mint
 from chassis.identity.principal import Role
 from chassis.settings import Settings
 from chassis.tools import kafka_settings, migrate_service
+from command.__main__ import app
 from command.services import ledgers, services
 from deploy.embedded import process
 from deploy.embedded.apart import run_apart
@@ -128,9 +130,9 @@ class System:
         with httpx.Client(base_url=self.url, headers=headers, timeout=30, trust_env=False, limits=limits) as made:
             yield made
 
-    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """`./xiapai ARGUMENTS` on this system."""
-        return xiapai(*arguments, environment=self.environment)
+    def command(self, *arguments: str) -> Result:
+        """`./xiapai ARGUMENTS` on this system, without the second that a process of its own takes to start."""
+        return CliRunner().invoke(app, arguments, env=self.environment | {"COLUMNS": "200"})
 
     def rows(self, service: str, query: str, *values: Any) -> list[asyncpg.Record]:
         """What a query finds in a service's database."""

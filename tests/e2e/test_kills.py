@@ -143,5 +143,5 @@ def test_whatever_is_killed_no_acknowledged_command_is_lost_and_none_has_two_eff
 
     whole.audited()
     verified = whole.command("verify-chain")
-    assert verified.returncode == 0, verified.stdout + verified.stderr
+    assert verified.exit_code == 0, verified.output
     assert "nothing is parked" in whole.command("dead-letters", "list").stdout

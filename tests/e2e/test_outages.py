@@ -12,7 +12,7 @@ from command.services import services
 from deploy.embedded import process
 from deploy.embedded.kafka import EmbeddedKafka
 from deploy.embedded.postgres import EmbeddedPostgres
-from tests.e2e.system import ROLES, System, give, new_key, records, roster, system, until
+from tests.e2e.system import ROLES, System, give, new_key, records, roster, system, until, xiapai
 from tests.e2e.words import approve, arrive, person, propose, unit
 from tests.infra.servers import Infra
 
@@ -130,8 +130,7 @@ def test_a_wrong_password_is_said_in_one_line(own: Outage) -> None:
         name: value.replace(own.postgres.dsn.split(":")[2].split("@")[0], "wrong-word")
         for name, value in own.system.environment.items()
     }
-    made = System(own.system.folder, wrong, {role: process.free_port() for role in ROLES})
-    done = made.command("migrate")
+    done = xiapai("migrate", environment=wrong)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
     assert "wrong-word" not in done.stderr + done.stdout
 
@@ -141,6 +140,6 @@ def test_a_command_without_servers_says_so_in_one_line(tmp_path: Path) -> None:
     databases = {service.name: nowhere for service in services()}
     with system(tmp_path, databases, f"127.0.0.1:{process.free_port()}", "kafka") as made:
         for command in (["migrate"], ["topics"], ["audit"], ["verify-chain"], ["dead-letters", "list"]):
-            done: subprocess.CompletedProcess[str] = made.command(*command)
+            done: subprocess.CompletedProcess[str] = xiapai(*command, environment=made.environment)
             assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
             assert "secret-word" not in done.stderr

@@ -139,18 +139,18 @@ def test_an_undecodable_record_parks_its_stream_and_no_other_until_it_is_discard
     for service, waiting in found.items():
         assert [stream for stream, _ in waiting] == [SICK] * 3, f"{service}: the later events of the stream wait"
     listed = started.command("dead-letters", "list")
-    assert listed.returncode == 0 and listed.stdout.count(SICK) == 3, listed.stdout + listed.stderr
+    assert listed.exit_code == 0 and listed.stdout.count(SICK) == 3, listed.output
     assert "malformed" in listed.stdout and WELL not in listed.stdout
 
     for service in found:
         stuck = started.command("dead-letters", "replay", service)
-        assert stuck.returncode == 1 and "left 3" in stuck.stdout, stuck.stdout + stuck.stderr
+        assert stuck.exit_code == 1 and "left 3" in stuck.stdout, stuck.output
         first = letters(started, service)[0]
         options = ("--handler", first["handler"], "--id", str(first["id"]), "--yes")
         gone = started.command("dead-letters", "discard", service, *options)
-        assert gone.returncode == 0, gone.stdout + gone.stderr
+        assert gone.exit_code == 0, gone.output
         replayed = started.command("dead-letters", "replay", service, "--stream", SICK)
-        assert replayed.returncode == 0 and "applied 2" in replayed.stdout, replayed.stdout + replayed.stderr
+        assert replayed.exit_code == 0 and "applied 2" in replayed.stdout, replayed.output
 
     shown = roster(http, last)
     assert (shown["P1"]["status"], shown["P1"]["ends"]) == ("serving", "2028-06-30")
@@ -171,11 +171,11 @@ def test_what_one_handler_cannot_apply_is_parked_there_alone(started: System, ht
     assert {service for service, waiting in parked(started).items() if waiting} == {"projection"}
 
     refused = started.command("dead-letters", "replay", "projection", "--stream", GHOST)
-    assert refused.returncode == 1 and "left 2 (ValueError" in refused.stdout, refused.stdout + refused.stderr
+    assert refused.exit_code == 1 and "left 2 (ValueError" in refused.stdout, refused.output
     first = letters(started, "projection")[0]
     options = ("--handler", first["handler"], "--id", str(first["id"]), "--yes")
-    assert started.command("dead-letters", "discard", "projection", *options).returncode == 0
-    assert started.command("dead-letters", "replay", "projection").returncode == 0
+    assert started.command("dead-letters", "discard", "projection", *options).exit_code == 0
+    assert started.command("dead-letters", "replay", "projection").exit_code == 0
     assert roster(http, last)["P3"]["status"] == "proposed"
 
 
@@ -194,6 +194,6 @@ def test_a_record_without_readable_headers_is_parked_raw_and_nothing_waits_behin
         (letter,) = letters(started, service)
         assert letter["stream"] is None
         options = ("--handler", letter["handler"], "--id", str(letter["id"]), "--yes")
-        assert started.command("dead-letters", "discard", service, *options).returncode == 0
+        assert started.command("dead-letters", "discard", service, *options).exit_code == 0
     assert "nothing is parked" in started.command("dead-letters", "list").stdout
     started.audited()

@@ -133,9 +133,10 @@ def workbook(folder: Path, bad: bool = False) -> Path:
 
 def test_it_is_ready_and_the_desk_asks_who_one_is(running: Up) -> None:
     assert running.url in running.said
-    answer = httpx.get(f"{running.url}/", follow_redirects=True, trust_env=False)
-    assert answer.status_code == 200 and "下派" in answer.text
-    assert {"servers", "/docs"} and httpx.get(f"{running.url}/docs", trust_env=False).status_code == 200
+    with httpx.Client(base_url=running.url, follow_redirects=True, trust_env=False) as http:
+        page = http.get("/", headers={"Accept": "text/html"})
+        assert page.status_code == 200 and page.url.path.endswith("/authorize") and "下派办" in page.text
+        assert http.get("/docs").status_code == 200
 
 
 def test_a_workbook_is_checked_imported_and_imported_again_without_any_change(running: Up, tmp_path: Path) -> None:
