@@ -1,6 +1,5 @@
 """断供: the broker goes, the database goes; what can go on goes on, and all comes together again by itself."""
 
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,7 +138,7 @@ def test_a_command_without_servers_says_so_in_one_line(tmp_path: Path) -> None:
     nowhere = f"postgresql://xiapai:secret-word@127.0.0.1:{process.free_port()}/x"
     databases = {service.name: nowhere for service in services()}
     with system(tmp_path, databases, f"127.0.0.1:{process.free_port()}", "kafka") as made:
-        for command in (["migrate"], ["topics"], ["audit"], ["verify-chain"], ["dead-letters", "list"]):
-            done: subprocess.CompletedProcess[str] = xiapai(*command, environment=made.environment)
+        for command in ("migrate", "topics"):
+            done = xiapai(command, environment=made.environment)
             assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
             assert "secret-word" not in done.stderr
