@@ -24,6 +24,8 @@ def make(folder: Path, *, development: bool, console: Console) -> None:
         write_once(folder / name, secrets.token_urlsafe(24))
     if development:
         development_signer(load_settings(environment="development", data=folder))
-    for file in folder.iterdir():
-        file.chmod(0o444 if file.name in PASSWORDS else 0o400)
+    for name in KEYS:
+        (folder / name).chmod(0o400)
+    for name in PASSWORDS:
+        (folder / name).chmod(0o444)
     console.print(f"{folder}: " + ", ".join(sorted(file.name for file in folder.iterdir())))
