@@ -2,7 +2,7 @@
 """Takes the compose file as an operator would: up from nothing, a workbook in, processes killed, scaled, stopped, down.
 
 `deploy/compose_check.py [--keep]`: needs a container engine with its compose plugin, and nothing else; runs the checkout
-that it stands in, under a project name, an image tag and a port of its own. About seven minutes on two cores. Exits 0
+that it stands in, under a project name, an image tag and a port of its own. About four minutes on two cores. Exits 0
 where all held; what it measured is printed. `--keep` leaves it running, to look at.
 """
 
