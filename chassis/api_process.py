@@ -63,6 +63,7 @@ def api_app(
         larger_bodies={start: size for service in services for start, size in service.larger_bodies.items()},
         lifespan=lifespan,
         description=DESCRIPTION,
+        docs_url=None,  # its page would fetch the viewer from another address; the desk has one of its own
         redoc_url=None,
     )
     mount_problems(app, app.state.catalogue)

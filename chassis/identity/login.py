@@ -200,7 +200,8 @@ def mount_login(app: FastAPI, login: DeskLogin) -> None:
         if request.headers.get("hx-request") == "true":
             page = urlsplit(request.headers.get("hx-current-url", "/")).path
             return Response(status_code=401, headers={"HX-Redirect": f"{LOGIN}?{urlencode({'next': safe_path(page)})}"})
-        if request.method != "GET" or "text/html" not in request.headers.get("accept", ""):
+        accepts = request.headers.get("accept", "*/*")
+        if request.method != "GET" or not ("text/html" in accepts or "*/*" in accepts):
             return problem_response(catalogue, Unauthenticated("token-missing"))
         if request.headers.get("host", "") != urlsplit(login.public_url).netloc:
             return _private(RedirectResponse(login.public_url + safe_path(request.url.path)))

@@ -27,6 +27,7 @@ from chassis.settings_sources import SettingsMistake
 
 URL = "http://desk.local:8080"
 PAGE = {"Accept": "text/html"}
+JSON = {"Accept": "application/json"}
 
 
 class Desk:
@@ -132,7 +133,7 @@ async def test_a_session_ends_after_its_hours(tmp_path: Path) -> None:
     assert (await desk.browser.get("/who")).status_code == 200
     assert desk.access.sessions is not None
     desk.access.sessions._box._now = lambda: time.time() + 3
-    answer = await desk.browser.get("/who", headers={"Cookie": "; ".join(f"{k}={v}" for k, v in cookie.items())})
+    answer = await desk.browser.get("/who", headers=JSON | {"Cookie": "; ".join(f"{k}={v}" for k, v in cookie.items())})
     assert answer.status_code == 401
 
 
@@ -147,14 +148,14 @@ async def test_a_changed_or_foreign_session_cookie_is_nobody(desk: Desk, tmp_pat
         values.append(value[:place] + ("A" if value[place] not in "ABCD" else "z") + value[place + 1 :])
     desk.browser.cookies.clear()
     for bad in values:
-        assert (await desk.browser.get("/who", headers={"Cookie": f"{name}={bad}"})).status_code == 401, bad
+        assert (await desk.browser.get("/who", headers=JSON | {"Cookie": f"{name}={bad}"})).status_code == 401, bad
     assert (await desk.browser.get("/who", headers={"Cookie": f"{name}={value}"})).status_code == 200
 
 
 async def test_the_login_cookie_is_no_session(desk: Desk) -> None:
     await desk.to_the_choice()
     value = desk.browser.cookies["xiapai-login"]
-    assert (await desk.browser.get("/who", headers={"Cookie": f"xiapai-session={value}"})).status_code == 401
+    assert (await desk.browser.get("/who", headers=JSON | {"Cookie": f"xiapai-session={value}"})).status_code == 401
 
 
 async def test_a_callback_without_its_beginning_or_with_another_state_is_refused(desk: Desk) -> None:

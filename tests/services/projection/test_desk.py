@@ -262,7 +262,11 @@ def test_the_vendored_files_are_those_that_versions_names() -> None:
     folder = Path(texts.__file__).parent / "static" / "vendor"
     lines = [line.split() for line in (folder / "VERSIONS").read_text().splitlines() if re.match("[0-9a-f]{64} ", line)]
     named = {name: digest for digest, name in lines}
-    scripts = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.glob("*.js")}
+    scripts = {
+        file.name: hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in folder.iterdir()
+        if file.suffix in (".js", ".css")
+    }
     assert scripts and named == scripts
 
 
@@ -305,3 +309,12 @@ async def test_a_browser_at_no_address_of_ours_sees_a_page_and_a_program_a_probl
     assert "没有这个地址" in page.text
     problem = await browser.http.get("/rooster", headers={"Accept": "application/json"})
     assert problem.status_code == 404 and problem.json()["code"] == "route-not-found"
+
+
+async def test_the_interface_is_described_without_asking_any_other_address(browser: Browser) -> None:
+    page = await browser.get("/docs")
+    assert page.status_code == 200 and "script-src 'self'" in page.headers["content-security-policy"]
+    addresses = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(addresses) >= 4 and all(address.startswith("/") for address in addresses)
+    for address in addresses:
+        assert (await browser.http.get(address)).status_code == 200, address
