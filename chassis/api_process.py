@@ -6,7 +6,6 @@ from typing import Any
 
 import httpx
 from fastapi import FastAPI
-from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 
 from chassis.health import Condition, Fine, mount_health
@@ -18,11 +17,11 @@ from chassis.identity.development import PATH as ISSUER
 from chassis.identity.development import DevelopmentIssuer
 from chassis.identity.login import mount_login
 from chassis.identity.wiring import access_of, login_of
+from chassis.metrics import Disk, Metrics
 from chassis.problems import Conflict, Unavailable, Unprocessable
 from chassis.problems_page import mount_problems
 from chassis.service import Service
 from chassis.settings import Settings
-from chassis.telemetry import metrics_endpoint, new_metrics
 from chassis.tools import check_service, open_tools
 from ledger.append import ClaimTaken, KeyReused, VersionConflict
 from ledger.append import Unavailable as LedgerAway
@@ -39,13 +38,16 @@ def api_app(
     """The application of ``services``. ``/docs`` describes ``documented`` too, so that one address tells all; ``people``
     are who can log in at the development issuer."""
     conditions: dict[str, Any] = {}
+    metrics = Metrics()
+    metrics.add(Disk(settings.data))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             stack.push_async_callback(http.aclose)
             for service in services:
-                tools = await stack.enter_async_context(open_tools(service, settings))
+                tools = await stack.enter_async_context(open_tools(service, settings, metrics))
+                metrics.databases.add(service.name, tools.engine, service.measures)
                 setattr(app.state, service.name, await stack.enter_async_context(service.open_api(tools)))
                 conditions[f"database-{service.name}"] = _reachable(service, tools.engine)
             yield
@@ -61,6 +63,7 @@ def api_app(
             LedgerAway: lambda error: Unavailable("database-away", headers={"Retry-After": "2"}),
         },
         larger_bodies={start: size for service in services for start, size in service.larger_bodies.items()},
+        observe=metrics.request,
         lifespan=lifespan,
         description=DESCRIPTION,
         docs_url=None,  # its page would fetch the viewer from another address; the desk has one of its own
@@ -83,8 +86,7 @@ def api_app(
     if own_issuer:
         app.mount(ISSUER, DevelopmentIssuer(settings, people or demo_people()).app)
     mount_health(app, live={"loop": _fine}, ready=conditions)
-    metrics: CollectorRegistry = new_metrics()
-    app.add_route("/metrics", metrics_endpoint(metrics))
+    app.add_route("/metrics", metrics.endpoint)
     _document(app, [*services, *(other for other in documented if other not in services)])
     return app
 

@@ -11,7 +11,7 @@ from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 
 from chassis.catalogue import Catalogue, Texts
-from chassis.manners import Manners
+from chassis.manners import Manners, ObserveRequest
 from chassis.problems import (
     BadRequest,
     Conflict,
@@ -57,6 +57,7 @@ def make_app(
     translate: Mapping[type[Exception], Translate] | None = None,
     max_body: int = MAX_BODY,
     larger_bodies: Mapping[str, int] | None = None,
+    observe: ObserveRequest | None = None,
     lifespan: Callable[[FastAPI], AbstractAsyncContextManager[Any]] | None = None,
     **options: Any,
 ) -> FastAPI:
@@ -65,13 +66,13 @@ def make_app(
     `texts` are the service's sentences, merged with the chassis's own. A decider's `Refused` becomes 422, or 409 when
     its code is in `conflicts` (the command is well, the state forbids it). `translate` maps exceptions of other layers. Where
     `app.state.refusal_page` is set, a browser that asks for a page at no address of ours gets one.
-    `max_body` and `larger_bodies` are in bytes, the latter by beginning of the path. The catalogue stands in
-    `app.state.catalogue`.
+    `max_body` and `larger_bodies` are in bytes, the latter by beginning of the path. `observe` is told of every
+    request. The catalogue stands in `app.state.catalogue`.
     """
     catalogue = Catalogue(TEXTS, *texts)
     app = FastAPI(title=title, lifespan=lifespan, telemetry=_NO_TELEMETRY, **options)
     app.state.catalogue = catalogue
-    app.add_middleware(Manners, catalogue=catalogue, max_body=max_body, larger_bodies=larger_bodies)
+    app.add_middleware(Manners, catalogue=catalogue, max_body=max_body, larger_bodies=larger_bodies, observe=observe)
 
     async def on_problem(request: Request, error: Exception) -> Response:
         assert isinstance(error, Problem)

@@ -1,7 +1,7 @@
 """The outermost ASGI layer of every API: trace, body limit, access log, and an answer when something unexpected fails."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -9,11 +9,13 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis.catalogue import Catalogue
-from chassis.problems import Problem, TooLarge, Unavailable, problem_response
+from chassis.problems import NotFound, Problem, TooLarge, Unavailable, problem_response
 from chassis.tracing import continue_trace, trace_id
 from ledger.trouble import is_trouble
 
 log = structlog.get_logger("http")
+
+ObserveRequest = Callable[[str, str, int, float], None]
 
 _QUIET = ("/livez", "/readyz", "/metrics")
 
@@ -26,16 +28,23 @@ class Manners:
     """Pure ASGI, one frame per request.
 
     `max_body` is in bytes; `larger_bodies` gives other limits for paths that begin so (uploads). The access log holds
-    no query string and no raw path: names and identifiers may stand there, so it says the route's template.
+    no query string and no raw path: names and identifiers may stand there, so it says the route's template. ``observe``
+    is told of the same requests: method, template, status (0: the caller left before an answer), seconds.
     """
 
     def __init__(
-        self, app: ASGIApp, catalogue: Catalogue, max_body: int, larger_bodies: Mapping[str, int] | None = None
+        self,
+        app: ASGIApp,
+        catalogue: Catalogue,
+        max_body: int,
+        larger_bodies: Mapping[str, int] | None = None,
+        observe: ObserveRequest | None = None,
     ) -> None:
         self._app = app
         self._catalogue = catalogue
         self._max_body = max_body
         self._larger = dict(larger_bodies or {})
+        self._observe = observe
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -50,6 +59,8 @@ class Manners:
                     refusal = problem_response(self._catalogue, TooLarge("body-too-large", most=exchange.limit))
                     refusal.headers["Connection"] = "close"
                     await refusal(scope, receive, exchange.send)
+                elif "\x00" in scope["path"]:  # PostgreSQL's text cannot hold it, so nothing bears such a name
+                    await problem_response(self._catalogue, NotFound("not-found"))(scope, receive, exchange.send)
                 else:
                     await self._app(scope, exchange.receive, exchange.send)
             except Exception as error:
@@ -65,8 +76,11 @@ class Manners:
                 await problem_response(self._catalogue, problem)(scope, receive, exchange.send)
             finally:
                 if scope["path"] not in _QUIET:
-                    ms = round((time.perf_counter() - began) * 1000, 1)
-                    log.info("request", method=scope["method"], route=_route(scope), status=exchange.status, ms=ms)
+                    seconds, route = time.perf_counter() - began, _route(scope)
+                    ms = round(seconds * 1000, 1)
+                    log.info("request", method=scope["method"], route=route, status=exchange.status, ms=ms)
+                    if self._observe is not None:
+                        self._observe(scope["method"], route, exchange.status, seconds)
 
     def _limit(self, path: str) -> int:
         return next((most for start, most in self._larger.items() if path.startswith(start)), self._max_body)

@@ -14,11 +14,12 @@ from fastapi import FastAPI
 
 from chassis.health import Check, mount_health
 from chassis.identity.demo_people import DemoPerson
+from chassis.metrics import Metrics
 from chassis.plainly import plainly
 from chassis.role import ProcessRole
 from chassis.service import Service
 from chassis.settings import Settings, SettingsMistake, load_settings
-from chassis.telemetry import configure_telemetry, metrics_endpoint, new_metrics
+from chassis.telemetry import configure_telemetry
 
 if TYPE_CHECKING:
     from chassis.work_process import Running
@@ -116,7 +117,7 @@ async def _work(running: "Running", settings: Settings) -> None:
         loop.add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
         work = await stack.enter_async_context(running)
-        server = _Quiet(_config(_health_app(work.live, work.ready), settings))
+        server = _Quiet(_config(_health_app(work.live, work.ready, work.metrics), settings))
         tasks = {asyncio.ensure_future(start()) for start in work.tasks.values()}
         health = asyncio.ensure_future(server.serve())
         told = asyncio.create_task(stop.wait(), name="told to stop")
@@ -136,8 +137,8 @@ class _Quiet(uvicorn.Server):
         return nullcontext()
 
 
-def _health_app(live: Mapping[str, Check], ready: Mapping[str, Check]) -> FastAPI:
+def _health_app(live: Mapping[str, Check], ready: Mapping[str, Check], metrics: Metrics) -> FastAPI:
     app = FastAPI(openapi_url=None)
     mount_health(app, live, ready)
-    app.add_route("/metrics", metrics_endpoint(new_metrics()))
+    app.add_route("/metrics", metrics.endpoint)
     return app

@@ -13,6 +13,7 @@ from xiapai_contracts.topic import Topic
 
 from chassis.catalogue import Sentence, Texts
 from chassis.clock import Clock
+from chassis.measures import Measure
 from chassis.settings import Settings
 from ledger.command import Desk
 from ledger.deliver import Handler
@@ -54,6 +55,7 @@ class Service:
     ``router`` answers below ``/api/<name>`` (``query`` for the projection); it finds what ``open_api`` gave at
     ``request.app.state.<name>``. ``codec`` reads and writes the events it handles, ``topics`` are those it writes. ``migrations`` are Alembic folders beside the
     ledger's own, each with its version table. ``texts`` are its sentences, ``conflicts`` the refusals that are 409.
+    ``measures`` are what its database has to say at `/metrics`.
     A service with pages for people, who log in, gives the ``refusal_page`` that a browser sees at no address of ours.
     """
 
@@ -67,6 +69,7 @@ class Service:
     conflicts: frozenset[str] = frozenset()
     migrations: tuple[tuple[Path, str], ...] = ()
     larger_bodies: Mapping[str, int] = field(default_factory=dict)
+    measures: tuple[Measure, ...] = ()
     refusal_page: RefusalPage | None = None
 
     @property

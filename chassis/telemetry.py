@@ -1,4 +1,4 @@
-"""Structured logs with the trace bound, personal numbers masked; metrics in the form that Prometheus reads."""
+"""Structured logs with the trace bound, personal numbers masked."""
 
 import logging
 import sys
@@ -7,10 +7,6 @@ from collections.abc import MutableMapping
 from typing import Any, TextIO
 
 import structlog
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
-from starlette.requests import Request
-from starlette.responses import Response
 
 from chassis.redaction import redact
 from chassis.settings import Settings
@@ -96,21 +92,3 @@ def configure_telemetry(settings: Settings, process: str) -> None:
     configure_logging(settings, process)
     if settings.otlp_endpoint:
         export_traces(settings.otlp_endpoint, process)
-
-
-def new_metrics() -> CollectorRegistry:
-    """A registry of a process's metrics, with memory, CPU, file handles and garbage collection in it."""
-    registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    PlatformCollector(registry=registry)
-    GCCollector(registry=registry)
-    return registry
-
-
-def metrics_endpoint(registry: CollectorRegistry) -> Any:
-    """The handler to mount at `/metrics`: `app.add_route("/metrics", metrics_endpoint(registry))`."""
-
-    async def metrics(request: Request) -> Response:
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
-
-    return metrics

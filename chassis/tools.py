@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chassis.clock import Clock, FollowingClock, RealClock
+from chassis.metrics import Metrics
 from chassis.service import Service, Tools
 from chassis.settings import Settings
 from ledger import clock as ledger_clock
@@ -72,8 +73,8 @@ async def check_service(service: Service, engine: AsyncEngine) -> None:
 
 
 @asynccontextmanager
-async def open_tools(service: Service, settings: Settings) -> AsyncIterator[Tools]:
-    """All that a service works with in one process, closed again at the end.
+async def open_tools(service: Service, settings: Settings, metrics: Metrics | None = None) -> AsyncIterator[Tools]:
+    """All that a service works with in one process, closed again at the end; its appends are measured in ``metrics``.
 
     Raises:
         SchemaMismatch, ClockMismatch: the database is not this program's.
@@ -83,7 +84,9 @@ async def open_tools(service: Service, settings: Settings) -> AsyncIterator[Tool
         await check_service(service, engine)
         async with engine.begin() as connection:
             fixed = await ledger_clock.fix(connection, settings.clock, settings.clock_starts)
-        async with _clock(engine, fixed.stands_at) as clock, Appender(engine, service.codec) as appender:
+        observe = metrics.appends(service.name) if metrics else None
+        appending = Appender(engine, service.codec, observe=observe)
+        async with _clock(engine, fixed.stands_at) as clock, appending as appender:
             yield Tools(settings, engine, Desk(engine, appender, service.codec), clock, service.codec)
     finally:
         await engine.dispose()

@@ -7,9 +7,11 @@ from functools import partial
 from time import monotonic
 
 from chassis.health import Check, Condition, Degraded, Fine, Missing
+from chassis.metrics import Disk, Metrics
 from chassis.service import Service
 from chassis.settings import Settings
 from chassis.tools import check_service, kafka_settings, open_engine, open_tools
+from chassis.work_metrics import RelayMetrics, WorkerMetrics
 from ledger.relay import Relay
 from ledger.worker import Worker
 
@@ -24,6 +26,7 @@ class Jobs:
     tasks: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
     live: dict[str, Check] = field(default_factory=dict)
     ready: dict[str, Check] = field(default_factory=dict)
+    metrics: Metrics = field(default_factory=Metrics)
 
 
 Running = AbstractAsyncContextManager[Jobs]
@@ -33,7 +36,7 @@ Running = AbstractAsyncContextManager[Jobs]
 async def open_relays(services: Sequence[Service], settings: Settings) -> AsyncIterator[Jobs]:
     """One relay for each service that writes topics."""
     kafka = kafka_settings(settings)
-    jobs = Jobs()
+    jobs, relays = Jobs(), {}
     async with AsyncExitStack() as stack:
         for service in services:
             if not service.topics:
@@ -46,6 +49,9 @@ async def open_relays(services: Sequence[Service], settings: Settings) -> AsyncI
             jobs.tasks[name] = relay.run
             jobs.live[name] = partial(_relay_lives, relay)
             jobs.ready[name] = partial(_relay_untroubled, relay)
+            jobs.metrics.databases.add(service.name, engine)
+            relays[service.name] = relay
+        jobs.metrics.add(RelayMetrics(relays), Disk(settings.data))
         yield jobs
 
 
@@ -56,7 +62,8 @@ async def open_workers(services: Sequence[Service], settings: Settings) -> Async
     async with AsyncExitStack() as stack:
         opened = []
         for service in services:
-            tools = await stack.enter_async_context(open_tools(service, settings))
+            tools = await stack.enter_async_context(open_tools(service, settings, jobs.metrics))
+            jobs.metrics.databases.add(service.name, tools.engine, service.measures)
             work = await stack.enter_async_context(service.open_work(tools))
             opened.append((service, tools, work))
         worker = Worker(f"{settings.topic_prefix}xiapai", kafka_settings(settings), services[0].codec)
@@ -67,6 +74,7 @@ async def open_workers(services: Sequence[Service], settings: Settings) -> Async
         jobs.tasks["worker"] = worker.run
         jobs.live["worker"] = partial(_worker_lives, worker)
         jobs.ready["worker"] = partial(_worker_untroubled, worker)
+        jobs.metrics.add(WorkerMetrics(worker), Disk(settings.data))
         yield jobs
 
 

@@ -6,6 +6,8 @@ its first answer, a conflict fails by itself, the rest are recorded.
 
 import asyncio
 import logging
+from collections.abc import Callable
+from time import monotonic
 from uuid import uuid4
 
 from sqlalchemy.exc import DBAPIError
@@ -14,7 +16,7 @@ from xiapai_contracts.event import Codec
 
 from ledger import group
 from ledger.claims import ClaimTaken
-from ledger.entry import Append, Item, KeyReused, Receipt, Request, Unavailable, VersionConflict
+from ledger.entry import Append, Item, KeyReused, Receipt, Request, Settled, Unavailable, VersionConflict
 from ledger.trouble import is_trouble
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "KeyReused",
     "Receipt",
     "Request",
+    "Settled",
     "Unavailable",
     "VersionConflict",
 ]
@@ -37,10 +40,18 @@ PATIENCE_SECONDS = 30.0
 
 
 class Appender:
-    """Group commit into one ledger. Start it with ``async with``; one per process and ledger."""
+    """Group commit into one ledger. Start it with ``async with``; one per process and ledger. ``observe`` is told of
+    every group that came to its end."""
 
-    def __init__(self, engine: AsyncEngine, codec: Codec, *, patience: float = PATIENCE_SECONDS) -> None:
-        self._engine, self._codec, self._patience = engine, codec, patience
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        codec: Codec,
+        *,
+        patience: float = PATIENCE_SECONDS,
+        observe: Callable[[Settled], None] | None = None,
+    ) -> None:
+        self._engine, self._codec, self._patience, self._observe = engine, codec, patience, observe
         self._waiting: asyncio.Queue[Item] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
         self._connection: AsyncConnection | None = None
@@ -100,7 +111,9 @@ class Appender:
             try:
                 if self._connection is None:
                     self._connection = await self._engine.connect()
+                began = monotonic()
                 results = await group.commit(self._connection, items, again=again)
+                ended = monotonic()
                 break
             except Exception as error:
                 await self._disconnect()
@@ -119,6 +132,8 @@ class Appender:
                 item.done.set_exception(result)
             else:
                 item.done.set_result(result)
+        if self._observe is not None:
+            self._observe(Settled(ended - began, [ended - item.since for item in items], results))
 
     async def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -73,8 +74,20 @@ class Unavailable(Exception):
 
 @dataclass(eq=False, slots=True)
 class Item:
-    """An append on its way: its encoded events with the ids that they keep over every attempt."""
+    """An append on its way: its encoded events with the ids that they keep over every attempt; ``since`` is when it came,
+    in monotonic seconds."""
 
     append: Append
     encoded: list[tuple[str, str, int, bytes, UUID]]
     done: asyncio.Future[Receipt]
+    since: float = field(default_factory=monotonic)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A group that has come to its end, for those who measure: how long its last attempt took (``commit_seconds``), how
+    long each item waited in all, and what became of each."""
+
+    commit_seconds: float
+    seconds: Sequence[float]
+    results: Sequence[Receipt | Exception]

@@ -20,6 +20,7 @@ from services.projection.desk.router import router as desk
 from services.projection.desk.texts import REFUSALS
 from services.projection.keeper import Keeper, prepare
 from services.projection.looking import Projection
+from services.projection.measures import MEASURES
 from services.projection.project import handler
 from services.projection.texts import TEXTS
 
@@ -53,6 +54,7 @@ SERVICE = Service(
     open_work=open_work,
     texts={**TEXTS, **REFUSALS},
     migrations=(MIGRATIONS,),
+    measures=MEASURES,
     refusal_page=refusal,
 )
 

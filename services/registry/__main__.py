@@ -16,7 +16,7 @@ from services.registry.api import router
 from services.registry.asking import Registry
 from services.registry.category_rules import load
 from services.registry.commands.context import Context
-from services.registry.imports.jobs import MIGRATIONS, VERSION_TABLE
+from services.registry.imports.jobs import MIGRATIONS, UNDER_WAY, VERSION_TABLE
 from services.registry.imports.runner import ImportRunner
 from services.registry.keyring import Keyring
 from services.registry.texts import CONFLICTS, TEXTS
@@ -61,6 +61,7 @@ SERVICE = Service(
     conflicts=CONFLICTS,
     migrations=((MIGRATIONS, VERSION_TABLE),),
     larger_bodies={"/api/registry/imports": Limits().file},
+    measures=(UNDER_WAY,),
 )
 
 if __name__ == "__main__":

@@ -15,9 +15,10 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from chassis.http import make_app
+from chassis.metrics import Metrics
 from chassis.redaction import mask
 from chassis.settings import Settings
-from chassis.telemetry import configure_logging, metrics_endpoint, new_metrics
+from chassis.telemetry import configure_logging
 from chassis.tracing import (
     continue_trace,
     current_traceparent,
@@ -168,7 +169,7 @@ def test_exported_spans_join_the_trace_that_came_in() -> None:
 
 async def test_metrics_are_given_in_the_form_of_prometheus() -> None:
     app = make_app("trial")
-    app.add_route("/metrics", metrics_endpoint(new_metrics()))
+    app.add_route("/metrics", Metrics().endpoint)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://trial") as client:
         answer = await client.get("/metrics")
     assert answer.status_code == 200 and "python_info" in answer.text

@@ -12,11 +12,17 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from chassis.measures import Measure, query
 from services.registry.workbook import SHEETS
 from services.registry.workbook.columns import Outcome
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 VERSION_TABLE = "registry_schema"
+UNDER_WAY = Measure(
+    "xiapai_imports_in_progress",
+    "imports of workbooks that have not ended",
+    query("SELECT count(*) FROM imports WHERE state IN ('waiting', 'reading', 'recording')"),
+)
 
 Counts = dict[str, dict[str, int]]
 """Sheet -> outcome (已导入 ...) -> rows."""
