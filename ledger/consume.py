@@ -224,10 +224,11 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
         if self._fresh:
             await self._position(consumer)
         found: Mapping[TopicPartition, Sequence[Any]]
+        positions = await self._positions(consumer)
         try:
             found = await consumer.getmany(timeout_ms=IDLE_MS, max_records=BATCH_RECORDS)
         except UnicodeDecodeError:
-            found = await self._step(consumer)
+            found = await self._step(consumer, positions)
         # No await between here and the lock's check: what was fetched under another assignment is dropped.
         generation = self._generation
         async with self._busy:
@@ -237,19 +238,44 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
         await self._courtesy(consumer)
         self.last_progress = monotonic()
 
-    async def _step(self, consumer: AIOKafkaConsumer) -> dict[TopicPartition, list[Any]]:
-        """One record of each partition, after the client broke on one that it cannot take apart (a header's name that
-        is not UTF-8): that one is stood for by `Unreadable`."""
-        found: dict[TopicPartition, list[Any]] = {}
+    async def _positions(self, consumer: AIOKafkaConsumer) -> dict[TopicPartition, int]:
+        positions = {}
         for partition in list(self._places):
-            at_broker = self._at_broker(partition)
+            with suppress(IllegalStateError):
+                positions[self._at_broker(partition)] = await consumer.position(self._at_broker(partition))
+        return positions
+
+    async def _step(
+        self, consumer: AIOKafkaConsumer, positions: Mapping[TopicPartition, int]
+    ) -> dict[TopicPartition, Sequence[Any]]:
+        """What is there, one partition after another, once the client broke on a record that it cannot take apart (a
+        header's name that is not UTF-8). What it had taken out of any partition by then is gone with it, and its
+        position moved: read again from ``positions``."""
+        found: dict[TopicPartition, Sequence[Any]] = {}
+        for at_broker, position in positions.items():
+            with suppress(IllegalStateError):  # no longer ours
+                consumer.seek(at_broker, position)
+                try:
+                    found |= await consumer.getmany(at_broker, timeout_ms=IDLE_MS, max_records=BATCH_RECORDS)
+                except UnicodeDecodeError:
+                    consumer.seek(at_broker, position)
+                    found[at_broker] = await self._up_to_unreadable(consumer, at_broker)
+        return found
+
+    async def _up_to_unreadable(self, consumer: AIOKafkaConsumer, at_broker: TopicPartition) -> list[Any]:
+        """The records of one partition, the last of them `Unreadable` in place of the one that breaks the client."""
+        records: list[Any] = []
+        while len(records) < BATCH_RECORDS:
             try:
-                found |= await consumer.getmany(at_broker, timeout_ms=IDLE_MS, max_records=1)
+                found = await consumer.getmany(at_broker, timeout_ms=IDLE_MS, max_records=1)
             except UnicodeDecodeError:
                 offset = await consumer.position(at_broker)
-                found[at_broker] = [Unreadable(offset, [])]
                 consumer.seek(at_broker, offset + 1)
-        return found
+                return [*records, Unreadable(offset, [])]
+            if not found:
+                break
+            records += found[at_broker]
+        return records
 
     def _verified(self, consumer: AIOKafkaConsumer, partition: Partition, records: Sequence[Any]) -> Sequence[Any]:
         """Of these records those that are to be delivered; none where they are not what the watermark expects."""

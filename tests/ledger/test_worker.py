@@ -188,9 +188,7 @@ async def test_poison_parks_its_stream_and_an_unreadable_record_stops_nothing(
         await all_applied(engine, 147)
 
 
-async def test_a_header_whose_name_is_not_text_stops_nothing(
-    engine: AsyncEngine, kafka: KafkaSettings, real_kafka: str
-) -> None:
+async def test_a_header_whose_name_is_not_text_stops_nothing(engine: AsyncEngine, kafka: KafkaSettings) -> None:
     """The client cannot even take such a record apart, and breaks on it again and again if nobody steps over it."""
     async with running(relay_for(kafka, engine).run(), worker_for(kafka, engine, Shelf()).run()):
         await record(engine, *fill(20))
