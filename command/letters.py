@@ -1,6 +1,7 @@
 """`xiapai dead-letters`: what could not be applied, why, and what to do about it."""
 
 import getpass
+import os
 
 from rich.console import Console
 
@@ -62,7 +63,15 @@ async def discard(console: Console, name: str, handler: str, stream: str | None,
         raise Unknown("请用 --stream 或 --id 之一指明。name either --stream or --id")
     engine = open_engine(owner, load_settings())
     try:
-        gone = await deadletters.discard(engine, handler, by=getpass.getuser(), ids=ids or None, stream=stream)
+        gone = await deadletters.discard(engine, handler, by=_whoever(), ids=ids or None, stream=stream)
     finally:
         await engine.dispose()
     console.print(f"已放弃 {gone} 条 given up")
+
+
+def _whoever() -> str:
+    """The account of who runs the command; its number where that has no name, as in a container."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
