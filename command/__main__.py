@@ -192,6 +192,17 @@ def verify_chain_(data: DataOption = DEFAULT_DATA) -> None:
 
 
 @app.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="供监控读取 for monitors")] = False,
+    data: DataOption = DEFAULT_DATA,
+) -> None:
+    """体检 what is reachable, what lags, what is parked, what to do. Exits 0: well, 1: warnings, 2: problems."""
+    from command.doctor import run
+
+    raise typer.Exit(run(data, console, as_json=as_json))
+
+
+@app.command()
 def erase(
     person: Annotated[str, typer.Argument(help="人员编号 the person's number")],
     ground: Annotated[str, typer.Option(help="依据 why")] = "本人申请",
