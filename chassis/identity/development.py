@@ -66,7 +66,17 @@ def mint(
     person: str | None = None,
     seconds: int = _TOKEN_SECONDS,
 ) -> str:
-    """A bearer token for the command line: one role and its scope. SettingsMistake outside development."""
+    """A bearer token for the command line: one role and its scope. SettingsMistake outside development, and for a role
+    without the scope that it needs, whose token would be refused everywhere."""
+    needs = {
+        Role.CLERK: (unit, "--unit CODE"),
+        Role.LEADER: (unit, "--unit CODE"),
+        Role.DEPARTMENT: (categories, "--category CATEGORY"),
+        Role.CADRE: (person, "--person NUMBER"),
+    }
+    given, option = needs.get(role, (True, ""))
+    if not given:
+        raise SettingsMistake(f"a {role.value} sees a scope of its own: say which with {option}")
     who = custom_person(role, unit=unit, categories=categories, person=person)
     return development_signer(settings).token(who.claims(), settings.oidc_audience, seconds)
 

@@ -134,7 +134,7 @@ async def who_is_where(
         )
 
 
-@router.get("/roster/{posting}")
+@router.get("/roster/{posting:path}")
 async def one_posting(posting: Code, asking: Asks, as_of: AsOf = None) -> Response:
     """派驻: one posting on a day, and what became known of it, event by event."""
     day = as_of or asking.today

@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -138,9 +138,9 @@ def _known(written: str | None) -> int | datetime | None:
     try:
         # in a query, a plus that was not escaped arrives as a blank
         moment = datetime.fromisoformat(written.replace(" ", "+") if written[-6:-5] == " " else written)
-    except ValueError:
+        return (moment if moment.tzinfo is not None else moment.replace(tzinfo=ZONE)).astimezone(UTC)
+    except (ValueError, OverflowError):  # at the ends of the calendar there is no such moment in UTC
         raise BadRequest("known-malformed") from None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=ZONE)
 
 
 def _position(positions: Mapping[str, int]) -> int:

@@ -26,7 +26,7 @@ async def register_person(body: NewPerson, asking: Keeper) -> Recorded:
     return await asking.record(person_stream(number), number, plan)
 
 
-@router.post("/persons/{person}/correct")
+@router.post("/persons/{person:path}/correct")
 async def correct_person(person: str, body: PersonBody, asking: Keeper) -> Recorded:
     """人员信息更正: the whole record as it should have stood. With ``cadre``, who was none is enrolled."""
     cadre = body.cadre.details() if body.cadre else None
@@ -34,20 +34,20 @@ async def correct_person(person: str, body: PersonBody, asking: Keeper) -> Recor
     return await asking.record(person_stream(person), person, plan)
 
 
-@router.post("/persons/{person}/earlier-posts")
+@router.post("/persons/{person:path}/earlier-posts")
 async def record_earlier_post(person: str, body: EarlierPostBody, asking: Keeper) -> Recorded:
     """履历: an earlier post; the same unit, duty and start again is its correction."""
     plan = persons.record_earlier_post(asking.asked, person, body.post())
     return await asking.record(person_stream(person), person, plan)
 
 
-@router.post("/persons/{person}/erase")
+@router.post("/persons/{person:path}/erase")
 async def erase_person(person: str, body: Erasing, asking: Annotated[Asking, Depends(asks(OFFICE))]) -> Recorded:
     """人员信息删除: destroys the person's key, for ever and in every copy."""
     return await asking.record(person_stream(person), person, persons.erase(person, body.ground))
 
 
-@router.get("/persons/{person}")
+@router.get("/persons/{person:path}")
 async def person_now(person: str, looking: Annotated[Looking, Depends(looks(SEE_PERSONS))]) -> dict[str, Any]:
     """The person as known, personal fields opened, with ``version`` and ``state`` (known, cadre, erased)."""
     version, known = await looking.registry.desk.look(PERSON, person_stream(person))

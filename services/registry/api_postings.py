@@ -47,70 +47,70 @@ async def propose(body: Proposal, asking: Annotated[Asking, Depends(asks(PROPOSE
     return await asking.record(posting_stream(code), code, plan)
 
 
-@router.post("/postings/{posting}/approve")
+@router.post("/postings/{posting:path}/approve")
 async def approve(posting: str, asking: Decider) -> Recorded:
     """派驻批准."""
     plan = postings.approve(asking.context, asking.asked, DECIDE, posting)
     return await asking.record(posting_stream(posting), posting, plan)
 
 
-@router.post("/postings/{posting}/decline")
+@router.post("/postings/{posting:path}/decline")
 async def decline(posting: str, body: Declining, asking: Decider) -> Recorded:
     """派驻不予批准."""
     return await _change(asking, DECIDE, posting, DeclinePosting(body.reason))
 
 
-@router.post("/postings/{posting}/arrive")
+@router.post("/postings/{posting:path}/arrive")
 async def arrive(posting: str, body: OnDay, asking: Host) -> Recorded:
     """到岗: the host confirms that the cadre is there."""
     return await _change(asking, RECEIVE, posting, ConfirmArrival(body.on))
 
 
-@router.post("/postings/{posting}/extend")
+@router.post("/postings/{posting:path}/extend")
 async def extend(posting: str, body: Extending, asking: Decider) -> Recorded:
     """派驻延期."""
     return await _change(asking, DECIDE, posting, ExtendPosting(body.ends))
 
 
-@router.post("/postings/{posting}/change-host")
+@router.post("/postings/{posting:path}/change-host")
 async def change_host(posting: str, body: HostChange, asking: Office) -> Recorded:
     """调整接收单位."""
     plan = postings.change_host(asking.context, asking.asked, posting, body.host, body.on)
     return await asking.record(posting_stream(posting), posting, plan)
 
 
-@router.post("/postings/{posting}/complete")
+@router.post("/postings/{posting:path}/complete")
 async def complete(posting: str, body: OnDay, asking: Host) -> Recorded:
     """派驻期满."""
     return await _change(asking, RECEIVE, posting, CompleteTerm(body.on))
 
 
-@router.post("/postings/{posting}/recall")
+@router.post("/postings/{posting:path}/recall")
 async def recall(posting: str, body: Recalling, asking: Office) -> Recorded:
     """召回, on a ground of the programme's list."""
     return await _change(asking, OFFICE, posting, RecallPosting(body.on, body.ground, body.remark))
 
 
-@router.post("/postings/{posting}/end-early")
+@router.post("/postings/{posting:path}/end-early")
 async def end_early(posting: str, body: EndingEarly, asking: Office) -> Recorded:
     """提前结束."""
     return await _change(asking, OFFICE, posting, EndEarly(body.on, body.reason))
 
 
-@router.post("/postings/{posting}/close")
+@router.post("/postings/{posting:path}/close")
 async def close(posting: str, asking: Office) -> Recorded:
     """派驻办结: handed over and filed."""
     return await _change(asking, OFFICE, posting, ClosePosting())
 
 
-@router.post("/postings/{posting}/correct")
+@router.post("/postings/{posting:path}/correct")
 async def correct(posting: str, body: Correction, asking: Office) -> Recorded:
     """派驻更正: the whole posting as it should have stood."""
     plan = postings.correct(asking.context, asking.asked, posting, body.terms(), body.contacts(), body.course())
     return await asking.record(posting_stream(posting), posting, plan)
 
 
-@router.get("/postings/{posting}")
+@router.get("/postings/{posting:path}")
 async def posting_now(posting: str, looking: Annotated[Looking, Depends(looks(SEE_POSTINGS))]) -> dict[str, Any]:
     """The posting as it stands, with ``version`` and ``state``. Persons are numbers: their names are elsewhere."""
     version, known = await looking.registry.desk.look(POSTING, posting_stream(posting))

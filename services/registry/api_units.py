@@ -23,37 +23,37 @@ async def register_unit(body: NewUnit, asking: Office) -> Recorded:
     return await asking.record(unit_stream(body.unit), body.unit, units.register(body.details(body.unit)))
 
 
-@router.post("/units/{unit}/correct")
+@router.post("/units/{unit:path}/correct")
 async def correct_unit(unit: str, body: UnitBody, asking: Office) -> Recorded:
     """单位更正: the unit as it should have stood from the start."""
     return await asking.record(unit_stream(unit), unit, units.correct(body.details(unit)))
 
 
-@router.post("/units/{unit}/rename")
+@router.post("/units/{unit:path}/rename")
 async def rename_unit(unit: str, body: Renaming, asking: Office) -> Recorded:
     """单位更名."""
     return await asking.record(unit_stream(unit), unit, units.change(unit, RenameUnit(body.name, body.on)))
 
 
-@router.post("/units/{unit}/move")
+@router.post("/units/{unit:path}/move")
 async def move_unit(unit: str, body: Moving, asking: Office) -> Recorded:
     """单位划转."""
     return await asking.record(unit_stream(unit), unit, units.move(unit, MoveUnit(body.parent, body.on)))
 
 
-@router.post("/units/{unit}/merge")
+@router.post("/units/{unit:path}/merge")
 async def merge_unit(unit: str, body: Merging, asking: Office) -> Recorded:
     """单位合并: its history follows the successor."""
     return await asking.record(unit_stream(unit), unit, units.merge(unit, body.into, body.on))
 
 
-@router.post("/units/{unit}/close")
+@router.post("/units/{unit:path}/close")
 async def close_unit(unit: str, body: OnDay, asking: Office) -> Recorded:
     """单位撤销."""
     return await asking.record(unit_stream(unit), unit, units.change(unit, CloseUnit(body.on)))
 
 
-@router.get("/units/{unit}")
+@router.get("/units/{unit:path}")
 async def unit_now(unit: str, looking: Annotated[Looking, Depends(looks(SEE_UNITS))]) -> dict[str, Any]:
     """The unit as it stands, with ``version`` and ``state`` (open, merged, closed)."""
     version, known = await looking.registry.desk.look(UNIT, unit_stream(unit))

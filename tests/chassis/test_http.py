@@ -180,6 +180,7 @@ async def test_unknown_addresses_and_methods_are_problems_too(client: httpx.Asyn
     is_problem(answer, 405, "method-not-allowed")
     assert set(answer.headers["allow"].split(", ")) & {"GET", "POST"}
     is_problem(await client.get("/postings/p1"), 404, "not-found")
+    is_problem(await client.post("/postings/a%00b", json={}, headers=KEY), 404, "not-found")
     is_problem(await client.get("/postings/p1?limit=201"), 422, "page-size-out-of-range")
 
 

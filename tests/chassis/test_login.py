@@ -280,6 +280,12 @@ def test_the_development_issuer_refuses_to_be_made_in_production(tmp_path: Path)
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("role", [Role.CLERK, Role.LEADER, Role.DEPARTMENT, Role.CADRE])
+def test_a_token_is_not_minted_without_the_scope_that_its_role_needs(desk: Desk, role: Role) -> None:
+    with pytest.raises(SettingsMistake, match="say which with --"):
+        mint(desk.settings, role)
+
+
 async def test_a_token_minted_for_the_command_line_is_accepted(desk: Desk, tmp_path: Path) -> None:
     token = mint(desk.settings, Role.CLERK, unit="U7")
     answer = await desk.browser.post("/change", headers={"Authorization": f"Bearer {token}"})

@@ -20,7 +20,7 @@ _WORDS = {term.value: word for term, word in ZH.items()}
 _NAMED = ("sender", "sender_contact", "host_contact")
 
 
-@router.get("/roster/{posting}")
+@router.get("/roster/{posting:path}")
 async def posting(request: Request, look: OnDay, posting: str) -> Response:
     """The page; NotFound also for what is outside one's scope."""
     wanted = Wanted(statuses=(), posting=posting)

@@ -41,7 +41,7 @@ async def options(look: OnDay, unit: str = "") -> Response:
     return HTMLResponse(render("unit_options.html", units=found), headers=dict(HEADERS))
 
 
-@router.get("/units/{unit}")
+@router.get("/units/{unit:path}")
 async def unit(request: Request, look: OnDay, unit: str, after: str = "") -> Response:
     """One unit: where it lies, who serves in it, and the units under it."""
     found = await _one(look, _short(unit))

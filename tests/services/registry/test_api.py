@@ -1,5 +1,6 @@
 import asyncio
 from datetime import date
+from urllib.parse import quote
 
 import pytest
 from sqlalchemy import text
@@ -193,7 +194,7 @@ async def test_two_moves_that_together_make_a_circle_are_not_both_recorded(offic
 @pytest.mark.parametrize(
     "body",
     [
-        {"unit": "V/1", "name": "村", "kind": "VILLAGE"},
+        {"unit": "V\x011", "name": "村", "kind": "VILLAGE"},
         {"unit": "V1", "name": "村", "kind": "VILLA"},
         {"unit": "V1", "name": "村", "kind": "VILLAGE", "colour": "red"},
         {"unit": "V" * 33, "name": "村", "kind": "VILLAGE"},
@@ -229,3 +230,12 @@ async def _everything(district: District) -> str:
                 bytes(v).decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for row in rows for v in row
             ]
     return "\n".join(found)
+
+
+@pytest.mark.parametrize("written", ["川/001", "村 7", "a\\b", "中文村", "50%", "A?b#c"])
+async def test_a_unit_is_reached_by_whatever_code_the_office_gave_it(office: Clerk, written: str) -> None:
+    there = f"/units/{quote(written, safe='')}"
+    await office.done("/units", {"unit": written, "name": "某村", "kind": "VILLAGE"})
+    await office.done(f"{there}/rename", {"name": "新村", "on": "2026-01-01"})
+    now = (await office.get(there)).json()
+    assert (now["unit"], now["name"], now["version"]) == (written, "新村", 2)
