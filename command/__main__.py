@@ -249,7 +249,7 @@ def main() -> None:
     """Run the command; what a person can put right is said in one line, which the Kafka client's own would only blur."""
     logging.getLogger("aiokafka").addHandler(logging.NullHandler())
     try:
-        app()
+        app(prog_name="./xiapai")
     except Exception as error:
         said = str(error) if isinstance(error, Mistake) else _plainly(error)
         if said is None:
