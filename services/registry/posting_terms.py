@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any
 
-from xiapai_contracts.terms import CATEGORIES, TOWNSHIP_LEVEL, Category, ExchangeDirection, Mode, Tier, UnitKind
+from xiapai_contracts.terms import CATEGORIES, TOWNSHIP_LEVEL, ZH, Category, ExchangeDirection, Mode, Tier, UnitKind
 
 from ledger.decider import Refused
 from services.registry.person import Cadre, ErasedPerson, NoPerson, Person
@@ -83,14 +83,15 @@ def check_host(terms: Terms, host: Unit, rule: CategoryRule, on: date) -> None:
     """Whether ``host`` may take the cadre from day ``on``."""
     kind = _kind_of("host", terms.host, host, on)
     if kind not in rule.hosts:
-        raise Refused("host-kind-not-allowed", category=terms.category, host=terms.host, kind=kind)
+        category, said = f"{ZH[terms.category]} {terms.category}", f"{ZH[kind]} {kind}"
+        raise Refused("host-kind-not-allowed", category=category, host=terms.host, kind=said)
     fits = {
-        None: True,
         ExchangeDirection.TO_GRASSROOTS: kind in TOWNSHIP_LEVEL,
         ExchangeDirection.TO_DEPARTMENT: kind is UnitKind.DISTRICT_DEPARTMENT,
     }
-    if not fits[terms.direction]:
-        raise Refused("direction-does-not-fit-host", direction=terms.direction, host=terms.host, kind=kind)
+    if terms.direction is not None and not fits[terms.direction]:
+        direction, said = f"{ZH[terms.direction]} {terms.direction}", f"{ZH[kind]} {kind}"
+        raise Refused("direction-does-not-fit-host", direction=direction, host=terms.host, kind=said)
 
 
 def check_arrival(terms: Terms, on: date) -> None:
