@@ -1,5 +1,6 @@
 """`xiapai import`: hand a workbook to the registry's API, follow the job, bring back what was refused."""
 
+import os
 import time
 import uuid
 from dataclasses import dataclass
@@ -124,6 +125,6 @@ def fetch_back_copy(http: httpx.Client, outcome: Outcome, out: Path) -> None:
         if answer.status_code != 200:
             answer.read()
             raise ImportFailed(said(answer))
-        with out.open("wb") as file:
+        with open(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:  # it holds names
             for chunk in answer.iter_bytes():
                 file.write(chunk)
