@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 BATCH_RECORDS = 2000
 IDLE_MS = 200
 COURTESY_SECONDS = 5.0
+LEAVE_SECONDS = 5.0
 VERIFY_SECONDS = 5.0
 PAUSE_SECONDS = (0.1, 5.0)
 
@@ -55,6 +56,17 @@ class Unreadable:
     headers: Headers
     key: bytes | None = None
     value: bytes | None = None
+
+
+async def _leave(consumer: AIOKafkaConsumer) -> None:
+    """Stop a client, and wait for it a little: one in the middle of joining its group may let nobody end it, and must
+    not keep the process from ending."""
+    leaving = asyncio.ensure_future(consumer.stop())
+    done, _ = await asyncio.wait({leaving}, timeout=LEAVE_SECONDS)
+    if not done:
+        leaving.cancel()
+    elif (error := leaving.exception()) and not isinstance(error, KafkaError | TimeoutError | OSError):
+        raise error
 
 
 class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -217,8 +229,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
             self._generation += 1
             self._places.clear()
             self._fresh.clear()
-            with suppress(KafkaError, TimeoutError):
-                await asyncio.wait_for(consumer.stop(), 5.0)
+            await _leave(consumer)
 
     async def _once(self, consumer: AIOKafkaConsumer) -> None:
         if self._fresh:
