@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, ClassVar
 
-from pydantic import ConfigDict, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, StringConstraints
 from xiapai_contracts.terms import (
     Category,
     EndReason,
@@ -17,6 +17,7 @@ from xiapai_contracts.terms import (
     UnitKind,
 )
 
+from services.registry.codes import half_width
 from services.registry.commands.persons import Personal
 from services.registry.commands.postings import Contacts
 from services.registry.earlier_post import EarlierPost
@@ -25,8 +26,24 @@ from services.registry.posting_states import Course
 from services.registry.posting_terms import Terms
 from services.registry.unit import UnitDetails
 
+
+def _tidy(given: object) -> object:
+    """As the workbook reads codes: one typed with full-width digits is the same code."""
+    return half_width(given) if isinstance(given, str) else given
+
+
+def _reachable(code: str) -> str:
+    """A client that tidies paths could never ask for these."""
+    if code in (".", ".."):
+        raise ValueError("a code of dots alone")
+    return code
+
+
 Code = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=32, pattern=r"^[^\x00-\x1f\x7f]+$")
+    str,
+    BeforeValidator(_tidy),
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=32, pattern=r"^[^\x00-\x1f\x7f]+$"),
+    AfterValidator(_reachable),
 ]
 Text = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")

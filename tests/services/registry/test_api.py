@@ -239,3 +239,11 @@ async def test_a_unit_is_reached_by_whatever_code_the_office_gave_it(office: Cle
     await office.done(f"{there}/rename", {"name": "新村", "on": "2026-01-01"})
     now = (await office.get(there)).json()
     assert (now["unit"], now["name"], now["version"]) == (written, "新村", 2)
+
+
+async def test_a_code_typed_with_full_width_digits_is_the_same_code_and_dots_alone_are_none(office: Clerk) -> None:
+    unit = {"name": "新合村", "kind": "VILLAGE"}
+    made = await office.post("/units", unit | {"unit": "Ｘ１２"})
+    assert (made.status_code, made.json()["code"]) == (201, "X12")
+    for dots in (".", ".."):
+        assert (await office.post("/units", unit | {"unit": dots})).status_code == 422
