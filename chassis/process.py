@@ -5,7 +5,7 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Literal
 
 import uvicorn
@@ -115,8 +115,7 @@ async def _work(running: "Running", settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with AsyncExitStack() as stack:
-        work = await stack.enter_async_context(running)
+    async with running as work:
         server = _Quiet(_config(_health_app(work.live, work.ready, work.metrics), settings))
         tasks = {asyncio.ensure_future(start()) for start in work.tasks.values()}
         health = asyncio.ensure_future(server.serve())
