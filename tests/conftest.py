@@ -3,7 +3,7 @@
 import os
 import secrets
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -13,6 +13,11 @@ from tests.infra.servers import Infra
 from tests.infra.topics import delete_topics
 
 INFRA = pytest.StashKey[Infra]()
+Scale = Callable[[int, int], int]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full", action="store_true", help="faults at the scale that is promised, not at that of CI")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -27,6 +32,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def infra(request: pytest.FixtureRequest) -> Infra:
     """`.kafka`, `.kafka_kind`, `.postgres`, and `.own_kafka()`, `.own_postgres()` for a test that kills."""
     return request.config.stash[INFRA]
+
+
+@pytest.fixture
+def scale(request: pytest.FixtureRequest) -> Scale:
+    """`scale(ci, full)`: the figure of a fault test, by whether `--full` was given."""
+    full: bool = request.config.getoption("--full")
+    return lambda ci, at_full: at_full if full else ci
 
 
 @pytest.fixture
