@@ -10,6 +10,10 @@ up *arguments:
 test *arguments:
     ./xiapai test {{arguments}}
 
+# Measure every path beside its peers; arguments are the bench's: `just bench --only append --quick`.
+bench *arguments:
+    ./xiapai bench {{arguments}}
+
 # Read the code: ruff, mypy, import-linter, generated contracts.
 check:
     deploy/check
@@ -36,6 +40,7 @@ lock:
     uv pip compile pyproject.toml {{pin}} --group build -o locks/runtime.txt
     uv pip compile {{pin}} --group embedded -o locks/embedded.txt
     uv pip compile pyproject.toml {{pin}} --group build --group embedded --group dev -o locks/dev.txt
+    uv pip compile {{pin}} --group bench -c locks/dev.txt -o locks/bench.txt
     echo uv | uv pip compile - {{pin}} -o locks/uv.txt
 
 pin := "-q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-package xiapai-contracts"

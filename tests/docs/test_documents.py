@@ -13,7 +13,7 @@ from tests.docs.pages import ROOT, blocks, pages, prose
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 _CALL = re.compile(r"\./xiapai ([a-z][a-z-]*)((?: [a-z][a-z-]*)?)")
 _ELSEWHERE = re.compile(r"[a-z]+:")
-LAUNCHERS = {"test"}
+LAUNCHERS = {"test", "bench"}
 """What the launcher itself does, before our Python runs."""
 
 
