@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Takes the compose file as an operator would: up from nothing, a workbook in, processes killed, scaled, stopped, down.
 
-`deploy/compose_check.py [--keep]`: needs a container engine with its compose plugin, and nothing else; runs the checkout
+`deploy/compose_check.py [--keep] [--project NAME]`: needs a container engine with its compose plugin, and nothing else; runs the checkout
 that it stands in, under a project name, an image tag and a port of its own. About four minutes on two cores. Exits 0
 where all held; what it measured is printed. `--keep` leaves it running, to look at.
 """
@@ -18,7 +18,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(CHECKOUT))
 
 from deploy.compose.office import FIGURES, Office  # noqa: E402
-from deploy.compose.stack import Stack, Wrong, eventually  # noqa: E402
+from deploy.compose.stack import PROJECT, Stack, Wrong, eventually  # noqa: E402
 
 ONE_SHOT = {"secrets", "migrate", "topics"}
 KILLED = ("registry-api", "registry-relay", "projection-worker", "gateway", "kafka", "postgres")
@@ -29,8 +29,9 @@ RECOVERY_SECONDS = 60.0
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--keep", action="store_true", help="leave it running")
-    keep = parser.parse_args().keep
-    stack = Stack(CHECKOUT)
+    parser.add_argument("--project", default=PROJECT, help="name of the containers and of the image's tag")
+    given = parser.parse_args()
+    keep, stack = given.keep, Stack(CHECKOUT, given.project)
     try:
         stack.remove()
         check(stack)

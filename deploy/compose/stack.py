@@ -25,16 +25,16 @@ class Wrong(Exception):
 class Stack:
     """`docker compose` in a checkout. CalledProcessError where a command fails; its output stands in the log."""
 
-    def __init__(self, checkout: Path) -> None:
+    def __init__(self, checkout: Path, project: str = PROJECT) -> None:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
-        self.shown = f"XIAPAI_VERSION=check docker compose -p {PROJECT}"
-        self.network = f"{PROJECT}_default"
-        self._checkout = checkout
-        self._environment = dict(os.environ) | {"XIAPAI_PORT": str(port), "XIAPAI_VERSION": "check"}
+        self.shown = f"XIAPAI_VERSION={project} docker compose -p {project}"
+        self.network = f"{project}_default"
+        self._checkout, self._project = checkout, project
+        self._environment = dict(os.environ) | {"XIAPAI_PORT": str(port), "XIAPAI_VERSION": project}
 
     def run(self, *words: str) -> subprocess.CompletedProcess[bytes]:
-        command = ["docker", "compose", "--progress", "plain", "-p", PROJECT, *words]
+        command = ["docker", "compose", "--progress", "plain", "-p", self._project, *words]
         done = subprocess.run(command, cwd=self._checkout, env=self._environment, capture_output=True)
         if done.returncode:
             sys.stderr.write(done.stderr.decode()[-4000:])
@@ -52,12 +52,12 @@ class Stack:
 
     def remove(self) -> None:
         self.run("down", "-v", "--remove-orphans")
-        subprocess.run(["docker", "image", "rm", "xiapai:check"], capture_output=True)
+        subprocess.run(["docker", "image", "rm", f"xiapai:{self._project}"], capture_output=True)
 
     def show_logs(self) -> None:
         for service in ("migrate", "topics", "postgres", "kafka", "registry-relay", "projection-worker", "gateway"):
             log = subprocess.run(
-                ["docker", "compose", "-p", PROJECT, "logs", "--tail", "8", service],
+                ["docker", "compose", "-p", self._project, "logs", "--tail", "8", service],
                 cwd=self._checkout,
                 env=self._environment,
                 capture_output=True,
@@ -71,7 +71,7 @@ class Stack:
     def inspected(self) -> dict[str, dict[str, Any]]:
         """What the engine says of every container, by `service` or `service-2`."""
         found = json.loads(self.engine("inspect", *self.output("ps", "-aq").split()))
-        return {state["Name"].removeprefix(f"/{PROJECT}-").removesuffix("-1"): state for state in found}
+        return {state["Name"].removeprefix(f"/{self._project}-").removesuffix("-1"): state for state in found}
 
     def restarts(self, service: str) -> int:
         return int(self.inspected()[service]["RestartCount"])
