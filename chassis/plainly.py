@@ -1,5 +1,7 @@
 """What an operator can put right, said in one sentence with the next step; for everything else a trace is right."""
 
+import ssl
+
 from aiokafka.errors import KafkaConnectionError, KafkaError
 from sqlalchemy.exc import DBAPIError
 
@@ -22,6 +24,17 @@ def plainly(error: BaseException) -> str | None:
             f"消息代理不可用({type(error).__name__}):请检查 XIAPAI_KAFKA_BOOTSTRAP 与代理是否运行。"
             "The broker cannot be used: see that it runs and that XIAPAI_KAFKA_BOOTSTRAP names it."
         )
+    if (refused := _handshake(error)) is not None:
+        return (
+            f"数据库的 TLS 证书未通过校验({refused}):请检查 XIAPAI_POSTGRES_CA_FILE 与地址中的主机名。"
+            "The database's TLS certificate is not accepted: check XIAPAI_POSTGRES_CA_FILE, and that the address names"
+            " the host as its certificate does."
+        )
+    if "rejected SSL upgrade" in str(error):
+        return (
+            "数据库不提供 TLS:请在数据库开启 ssl,或检查 XIAPAI_POSTGRES_TLS。"
+            "The database does not offer TLS: switch on its ssl, or see XIAPAI_POSTGRES_TLS."
+        )
     state = _sqlstate(error)
     if state.startswith("28"):
         return (
@@ -43,6 +56,15 @@ def plainly(error: BaseException) -> str | None:
             "数据库无法连接:请检查 XIAPAI_POSTGRES 与数据库是否运行。"
             "The database cannot be reached: see that it runs and that XIAPAI_POSTGRES names it."
         )
+    return None
+
+
+def _handshake(error: BaseException | None) -> str | None:
+    """Why TLS could not be agreed on, in OpenSSL's words, which name certificates and hosts and nothing else."""
+    while error is not None:
+        if isinstance(error, ssl.SSLError):
+            return str(getattr(error, "verify_message", "") or error.reason or type(error).__name__)
+        error = error.__cause__
     return None
 
 

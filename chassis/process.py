@@ -1,6 +1,7 @@
 """How a process of ours lives: started by role, stopped by SIGTERM, alive while it makes progress."""
 
 import asyncio
+import errno
 import signal
 import socket
 import sys
@@ -102,9 +103,11 @@ def _see_that_free(settings: Settings) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((settings.http_host, settings.http_port))
-        except OSError:
+        except OSError as error:
+            in_use = error.errno == errno.EADDRINUSE
+            remedy = "XIAPAI_HTTP_PORT to a free port" if in_use else "XIAPAI_HTTP_HOST to an address of this machine"
             raise SettingsMistake(
-                f"{settings.http_host}:{settings.http_port} cannot be listened on: set XIAPAI_HTTP_PORT to a free port"
+                f"{settings.http_host}:{settings.http_port} cannot be listened on ({error.strerror}); set {remedy}"
             ) from None
 
 

@@ -8,13 +8,13 @@ file is generated: `python -m chassis.settings`.
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from chassis.settings_checks import contradictions
 from chassis.settings_sources import PREFIX, SecretFiles, checked, variable
 from chassis.settings_sources import SettingsMistake as SettingsMistake
 
@@ -52,6 +52,13 @@ class Settings(BaseSettings):
     ] = None
     postgres_reader_password: Annotated[
         _Secret, Field(description="that role's password, when it does not stand in the address")
+    ] = None
+    postgres_tls: Literal["disable", "prefer", "require", "verify-full"] = Field(
+        default="prefer",
+        description="TLS to PostgreSQL: `verify-full` also checks the authority and the host's name; `prefer`: where the server has it",
+    )
+    postgres_ca_file: Annotated[
+        _File, Field(description="certificate authority (PEM), for `verify-full`; default the system's")
     ] = None
     database_registry: Annotated[_Secret, Field(description="registry's own database, instead of `postgres`")] = None
     database_reporting: Annotated[_Secret, Field(description="reporting's own database")] = None
@@ -177,9 +184,17 @@ class Settings(BaseSettings):
             url = None
         if url is None or url.get_backend_name() not in ("postgresql", "postgres") or (not url.host and not url.query):
             raise SettingsMistake(f"{name} is not a PostgreSQL address; write postgresql://user:password@host:5432")
+        if foreign := sorted(set(url.query) - {"host", "port"}):
+            raise SettingsMistake(
+                f"{name} holds the parameters {', '.join(foreign)}; take them out, TLS is set by XIAPAI_POSTGRES_TLS and XIAPAI_POSTGRES_CA_FILE"
+            )
         password = self.postgres_reader_password if reader else self.postgres_password
         if url.password is None and password is not None:
             url = url.set(password=password.get_secret_value())
+        if self.postgres_tls != "prefer":
+            url = url.update_query_dict({"sslmode": self.postgres_tls})
+            if self.postgres_ca_file is not None:
+                url = url.update_query_dict({"sslrootcert": str(self.postgres_ca_file)})
         return url.set(drivername="postgresql+asyncpg", database=(url.database if own else None) or service)
 
     def require(self, *names: str) -> None:
@@ -201,55 +216,10 @@ class Settings(BaseSettings):
 def load_settings(**overrides: Any) -> Settings:
     """Settings from the environment; `overrides` win. SettingsMistake tells every mistake, one sentence each."""
     settings = checked(Settings, overrides)
-    found = list(_contradictions(settings))
+    found = list(contradictions(settings))
     if found:
         raise SettingsMistake("\n".join(found))
     return settings
-
-
-def _contradictions(settings: Settings) -> list[str]:
-    found = []
-    public = urlsplit(settings.public_url)
-    if public.scheme not in ("http", "https") or not public.netloc or public.path not in ("", "/") or public.query:
-        found.append("XIAPAI_PUBLIC_URL is not an address; write scheme and host, such as https://xiapai.example.cn")
-    if settings.kafka_security.startswith("SASL") and (settings.kafka_user is None or settings.kafka_password is None):
-        found.append(
-            f"XIAPAI_KAFKA_SECURITY is {settings.kafka_security} without a login; set XIAPAI_KAFKA_USER and XIAPAI_KAFKA_PASSWORD"
-        )
-    if settings.clock_starts.tzinfo is None:
-        found.append("XIAPAI_CLOCK_STARTS has no time zone; write it as 2026-07-01T09:00:00+08:00")
-    if settings.webhook_url is not None:
-        found.extend(_webhook_mistakes(settings.webhook_url.get_secret_value(), settings))
-    if not settings.development:
-        if settings.clock == "simulated":
-            found.append(
-                "XIAPAI_CLOCK is simulated in production; set it to real, or XIAPAI_ENVIRONMENT to development"
-            )
-        if settings.oidc_issuer is not None and urlsplit(settings.oidc_issuer).scheme != "https":
-            found.append("XIAPAI_OIDC_ISSUER is not https in production; use the identity provider's https address")
-        if public.scheme == "http" and public.hostname not in ("127.0.0.1", "localhost", "::1"):
-            found.append(
-                "XIAPAI_PUBLIC_URL is not https in production; put TLS before the desk and write its https address"
-            )
-    return found
-
-
-def _webhook_mistakes(url: str, settings: Settings) -> list[str]:
-    try:
-        parts = urlsplit(url)
-        whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return ["XIAPAI_WEBHOOK_URL is not an address; write it as https://host/path"]
-    found = []
-    if not whole or parts.fragment:
-        found.append("XIAPAI_WEBHOOK_URL is not an http or https address; write it as https://host/path")
-    if parts.username is not None or parts.password is not None:
-        found.append("XIAPAI_WEBHOOK_URL holds a login; take it out, XIAPAI_WEBHOOK_SECRET signs what is delivered")
-    if settings.webhook_secret is None and not settings.development:
-        found.append(
-            "XIAPAI_WEBHOOK_URL is set without a secret; set XIAPAI_WEBHOOK_SECRET, that the receiver knows us"
-        )
-    return found
 
 
 def settings_table() -> str:

@@ -1,5 +1,7 @@
 """Which failures are the database's or the network's, so that trying again is right, and blaming the event wrong."""
 
+import errno
+import ssl
 from socket import gaierror
 
 from sqlalchemy.exc import DBAPIError, InvalidRequestError, PendingRollbackError
@@ -9,6 +11,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 # or cancelled, system error; and a lock not to be had.
 _CLASSES = ("08", "40", "53", "57", "58")
 _CODES = ("55P03", "25P03")
+_NO_WAY = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN)
 _DRIVER = ("ConnectionDoesNotExist", "InterfaceError", "connection is closed", "connection was closed")
 
 
@@ -16,6 +19,8 @@ def is_trouble(error: BaseException | None) -> bool:
     """Whether a failure says nothing about what was asked, only that the database or the network was away."""
     while error is not None:
         if isinstance(error, (ConnectionError, TimeoutError, PoolTimeout, gaierror, PendingRollbackError)):
+            return True
+        if isinstance(error, ssl.SSLError) or (isinstance(error, OSError) and _no_way(error)):
             return True
         if isinstance(error, DBAPIError):
             if error.connection_invalidated:
@@ -31,3 +36,8 @@ def is_trouble(error: BaseException | None) -> bool:
             return True
         error = error.__cause__
     return False
+
+
+def _no_way(error: OSError) -> bool:
+    """No address of a host could be reached; asyncio, told of several, gives no number but only words."""
+    return error.errno in _NO_WAY or str(error).startswith("Multiple exceptions:")

@@ -60,4 +60,4 @@ def _certificate(
 
 
 if __name__ == "__main__":
-    make(Path(sys.argv[1]), {name: (name,) for name in ("kafka", "keycloak", "gateway")})
+    make(Path(sys.argv[1]), {name: (name,) for name in ("kafka", "keycloak", "postgres", "gateway")})

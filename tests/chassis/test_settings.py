@@ -9,6 +9,7 @@ import pytest
 import chassis.settings
 from chassis.settings import Settings, load_settings, settings_table
 from chassis.settings_sources import SettingsMistake
+from deploy.outside.certificates import make
 
 Env = Callable[..., None]
 SECRET = "geheim-7731"
@@ -76,6 +77,15 @@ def test_a_secret_file_that_cannot_be_read_is_told(env: Env, tmp_path: Path) -> 
         ("PUBLIC_URL", "xiapai.example.cn", "write scheme and host"),
         ("PUBLIC_URL", "https://xiapai.example.cn/desk", "write scheme and host"),
         ("PUBLIC_URL", "http://xiapai.example.cn", "not https in production"),
+        ("PUBLIC_URL", "https://[desk", "write scheme and host"),
+        ("OIDC_ISSUER", "login.example.cn", "write scheme and host"),
+        ("OIDC_DISCOVERY", "https://", "write scheme and host"),
+        ("OIDC_DISCOVERY", "http://login.example.cn/x", "use the identity provider's https address"),
+        ("OTLP_ENDPOINT", "collector:4318", "write scheme and host"),
+        ("KAFKA_BOOTSTRAP", "kafka", "write host:port"),
+        ("KAFKA_BOOTSTRAP", "kafka:9092,", "write host:port"),
+        ("KAFKA_BOOTSTRAP", "http://kafka:9092", "without a scheme"),
+        ("POSTGRES_TLS", "on", "'disable', 'prefer', 'require' or 'verify-full'"),
         ("OIDC_ISSUER", "http://login.example.cn", "use the identity provider's https address"),
         ("CLOCK", "simulated", "simulated in production; set it to real"),
         ("KAFKA_SECURITY", "SASL_SSL", "set XIAPAI_KAFKA_USER and XIAPAI_KAFKA_PASSWORD"),
@@ -90,13 +100,30 @@ def test_a_mistake_is_one_sentence_with_its_remedy(env: Env, name: str, value: s
     assert value in ("test", "TLS", "tomorrow") or name != "HTTP_PORT" or value not in text
 
 
+@pytest.mark.parametrize(
+    ("name", "switch"), [("KAFKA_CA_FILE", "KAFKA_SECURITY"), ("POSTGRES_CA_FILE", "POSTGRES_TLS")]
+)
+def test_an_authority_that_cannot_be_used_or_checks_nothing_is_told(
+    env: Env, tmp_path: Path, name: str, switch: str
+) -> None:
+    env(**{name: str(tmp_path / "none")})
+    assert f"XIAPAI_{name} names {tmp_path}/none, which cannot be read (FileNotFoundError)" in mistake()
+    (tmp_path / "ca.pem").write_text("no certificate")
+    env(**{name: str(tmp_path / "ca.pem")})
+    assert "which holds no certificate; name a PEM file" in mistake()
+    make(tmp_path, {})
+    assert f"but XIAPAI_{switch} is" in mistake() and len(mistake().splitlines()) == 1
+    env(**{switch: "SSL" if name.startswith("KAFKA") else "verify-full"})
+    load_settings()
+
+
 def test_all_mistakes_are_told_at_once(env: Env) -> None:
-    env(HTTP_PORT="x", LOG_LEVEL="loud", KAFKA_BOOTSTRP="b")
+    env(HTTP_PORT="x", LOG_LEVEL="loud", KAFKA_BOOTSTRP="b:1")
     assert len(mistake().splitlines()) == 3
 
 
 def test_a_database_is_named_by_its_service_unless_it_has_its_own_address(env: Env) -> None:
-    env(POSTGRES=f"postgres://u:{SECRET}@db:5433/ignored?sslmode=require", DATABASE_NOTIFY="postgresql://n@other/mine")
+    env(POSTGRES=f"postgres://u:{SECRET}@db:5433/ignored", DATABASE_NOTIFY="postgresql://n@other/mine")
     env(POSTGRES_PASSWORD="p", POSTGRES_READER="postgresql://reader:r@db:5433")
     settings = load_settings()
     registry, notify = settings.database("registry"), settings.database("notify")
@@ -108,6 +135,14 @@ def test_a_database_is_named_by_its_service_unless_it_has_its_own_address(env: E
         .endswith("reader:r@db:5433/notify")
     )
     assert SECRET not in repr(settings) + str(settings) + str(registry)
+
+
+def test_tls_is_set_in_one_place_and_not_in_the_address(env: Env) -> None:
+    with pytest.raises(
+        SettingsMistake, match="XIAPAI_POSTGRES holds the parameters sslmode; take them out, TLS is set by"
+    ):
+        load_settings(postgres=f"postgresql://u:{SECRET}@db?sslmode=require").database("registry")
+    assert load_settings(postgres="postgresql:///?host=/run/postgresql").database("registry").query["host"]
 
 
 def test_a_missing_or_malformed_database_address_is_told(env: Env) -> None:
