@@ -16,6 +16,7 @@ from xiapai_contracts.event import Codec
 
 from ledger import group
 from ledger.claims import ClaimTaken
+from ledger.database import driver
 from ledger.entry import Append, Item, KeyReused, Receipt, Request, Settled, Unavailable, VersionConflict
 from ledger.trouble import is_trouble
 
@@ -112,7 +113,7 @@ class Appender:
                 if self._connection is None:
                     self._connection = await self._engine.connect()
                 began = monotonic()
-                results = await group.commit(self._connection, items, again=again)
+                results = await group.commit(await driver(self._connection), items, again=again)
                 ended = monotonic()
                 break
             except Exception as error:

@@ -40,8 +40,7 @@ def stream_hash(
 ) -> bytes:
     """SHA-256 over the stream's previous hash and everything that the command said. Each field is prefixed with its
     length, so that no two different events have the same bytes."""
-    digest = hashlib.sha256(before)
-    for field in (
+    fields = (
         stream.encode(),
         version.to_bytes(4, "big"),
         name.encode(),
@@ -51,10 +50,9 @@ def stream_hash(
         cause.encode(),
         by.encode(),
         _micros(at),
-    ):
-        digest.update(len(field).to_bytes(4, "big"))
-        digest.update(field)
-    return digest.digest()
+    )
+    said = b"".join([part for field in fields for part in (len(field).to_bytes(4, "big"), field)])
+    return hashlib.sha256(before + said).digest()
 
 
 def table_hash(before: bytes, *, position: int, recorded_at: datetime, stream_hash: bytes) -> bytes:

@@ -9,10 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from sqlalchemy import or_, select, text, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection
-
-from ledger.schema import claims
+import asyncpg
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,38 +79,30 @@ class Held:
             self._hold(claim)
 
 
-async def load(connection: AsyncConnection, wanted: list[Claim]) -> list[Claim]:
+_STANDING = """
+SELECT kind, key, stream, lower(during), upper(during), NOT upper_inf(slot) FROM claims
+ WHERE (kind, key) IN (SELECT * FROM unnest($1::text[], $2::text[])) OR stream = ANY($3::text[])
+"""
+
+
+async def load(connection: asyncpg.Connection, wanted: list[Claim]) -> list[Claim]:
     """The standing claims that ``wanted`` could meet or replace."""
-    found = await connection.execute(
-        select(
-            claims.c.kind,
-            claims.c.key,
-            claims.c.stream,
-            text("lower(during)"),
-            text("upper(during)"),
-            text("NOT upper_inf(slot)"),
-        ).where(
-            or_(
-                tuple_(claims.c.kind, claims.c.key).in_({(c.kind, c.key) for c in wanted}),
-                claims.c.stream.in_({c.stream for c in wanted}),
-            )
-        )
-    )
+    kinds, keys, streams = zip(*((claim.kind, claim.key, claim.stream) for claim in wanted), strict=True)
     return [
         Claim(kind, key, stream, first, None if after is None else after - timedelta(days=1), shared)
-        for kind, key, stream, first, after, shared in found
+        for kind, key, stream, first, after, shared in await connection.fetch(_STANDING, kinds, keys, streams)
     ]
 
 
-_DROP = text(
-    "DELETE FROM claims USING unnest(CAST(:kinds AS text[]), CAST(:streams AS text[])) AS gone(kind, stream)"
-    " WHERE claims.kind = gone.kind AND claims.stream = gone.stream"
-)
-_TAKE = text(
-    "INSERT INTO claims SELECT kind, key, stream, daterange(first, last, '[]'), int8range(slot, slot + 1)"
-    " FROM unnest(CAST(:kinds AS text[]), CAST(:keys AS text[]), CAST(:streams AS text[]), CAST(:firsts AS date[]),"
-    " CAST(:lasts AS date[]), CAST(:slots AS bigint[])) AS t(kind, key, stream, first, last, slot)"
-)
+_DROP = """
+DELETE FROM claims USING unnest($1::text[], $2::text[]) AS gone(kind, stream)
+ WHERE claims.kind = gone.kind AND claims.stream = gone.stream
+"""
+_TAKE = """
+INSERT INTO claims SELECT kind, key, stream, daterange(first, last, '[]'), int8range(slot, slot + 1)
+  FROM unnest($1::text[], $2::text[], $3::text[], $4::date[], $5::date[], $6::bigint[])
+       AS t(kind, key, stream, first, last, slot)
+"""
 
 
 def _slot(claim: Claim) -> int | None:
@@ -124,21 +113,10 @@ def _slot(claim: Claim) -> int | None:
     return int.from_bytes(hashlib.sha256(claim.stream.encode()).digest()[:8], "big") >> 2
 
 
-async def store(connection: AsyncConnection, held: Held) -> None:
+async def store(connection: asyncpg.Connection, held: Held) -> None:
     """Write what the group changed."""
     if held.dropped:
-        kinds, streams = zip(*sorted(held.dropped), strict=True)
-        await connection.execute(_DROP, {"kinds": list(kinds), "streams": list(streams)})
-    taken = [claim for claims in held.taken.values() for claim in claims]
+        await connection.execute(_DROP, *zip(*sorted(held.dropped), strict=True))
+    taken = [(c.kind, c.key, c.stream, c.first, c.last, _slot(c)) for claims in held.taken.values() for c in claims]
     if taken:
-        await connection.execute(
-            _TAKE,
-            {
-                "kinds": [c.kind for c in taken],
-                "keys": [c.key for c in taken],
-                "streams": [c.stream for c in taken],
-                "firsts": [c.first for c in taken],
-                "lasts": [c.last for c in taken],
-                "slots": [_slot(c) for c in taken],
-            },
-        )
+        await connection.execute(_TAKE, *zip(*taken, strict=True))

@@ -3,8 +3,9 @@
 import ssl
 from typing import Any
 
+import asyncpg
 from sqlalchemy import URL, make_url
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 
 def connect(dsn: str | URL, *, application: str = "xiapai", pool_size: int = 10, **options: Any) -> AsyncEngine:
@@ -27,6 +28,13 @@ def connect(dsn: str | URL, *, application: str = "xiapai", pool_size: int = 10,
         hide_parameters=True,  # a failing row's values may be personal
         **options,
     )
+
+
+async def driver(connection: AsyncConnection) -> asyncpg.Connection:
+    """The connection of asyncpg below. What is executed on it belongs to no transaction that SQLAlchemy knows of."""
+    found = (await connection.get_raw_connection()).driver_connection
+    assert found is not None
+    return found
 
 
 def _tls(url: URL) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from sqlalchemy import ARRAY, Row, Text, any_, func, literal, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from ledger.database import driver
 from ledger.recorded import Recorded
 from ledger.schema import events, meta
 
@@ -74,9 +75,7 @@ class Bell:
             if self._connection is not None:
                 await self._connection.close()
             self._connection = await self._engine.connect()
-            raw = (await self._connection.get_raw_connection()).driver_connection
-            assert raw is not None
-            await raw.add_listener(CHANNEL, lambda *_: self._rung.set())
+            await (await driver(self._connection)).add_listener(CHANNEL, lambda *_: self._rung.set())
         except (DBAPIError, OSError):
             self._connection = None
 
@@ -87,7 +86,7 @@ class Bell:
         except TimeoutError:
             raw = None
             if self._connection is not None and not self._connection.closed:
-                raw = (await self._connection.get_raw_connection()).driver_connection
+                raw = await driver(self._connection)
             if raw is None or raw.is_closed():
                 await self._listen()
         self._rung.clear()

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from sqlalchemy import Connection, event, text
+from sqlalchemy import text
 
 from ledger.append import Append, Appender, Receipt, Request
 from ledger.database import connect
@@ -10,33 +10,25 @@ from ledger.migrate import migrate
 from ledger.reader import head
 from tests.infra.servers import Infra
 from tests.ledger.conftest import AT, CODEC, Made
+from tests.ledger.cutting import cutting
 
 
 async def test_a_connection_cut_during_commit_doubles_nothing(database: str) -> None:
     """The server ends the session after the commit took effect, before the client hears of it: the worst moment."""
     engine = connect(database)
     await migrate(engine)
-    commits = cut = 0
-
-    @event.listens_for(engine.sync_engine, "commit")
-    def _cut(connection: Connection) -> None:
-        nonlocal commits, cut
-        commits += 1
-        if commits % 2:
-            cut += 1
-            connection.connection.dbapi_connection.commit()  # type: ignore[union-attr]
-            raise ConnectionResetError("cut after COMMIT")
-
-    async with Appender(engine, CODEC) as appender:
-        receipts: list[Receipt] = []
-        for n in range(20):
-            request = Request("u", f"k{n}", b"d") if n % 2 else None
-            receipts.append(
-                await appender.append(
-                    Append(by="u", at=AT, events=[(f"t-{n}", Made(thing="t"))], expected={f"t-{n}": 0}, request=request)
+    async with cutting(database, lambda commit: commit % 2 == 1) as line:
+        broken = connect(line.dsn)
+        async with Appender(broken, CODEC) as appender:
+            receipts: list[Receipt] = []
+            for n in range(20):
+                request = Request("u", f"k{n}", b"d") if n % 2 else None
+                append = Append(
+                    by="u", at=AT, events=[(f"t-{n}", Made(thing="t"))], expected={f"t-{n}": 0}, request=request
                 )
-            )
-    assert cut == 20
+                receipts.append(await appender.append(append))
+        await broken.dispose()
+    assert line.cut == 20
     async with engine.connect() as connection:
         assert await head(connection) == 20
         streams = (await connection.execute(text("SELECT position, stream FROM ledger ORDER BY position"))).all()

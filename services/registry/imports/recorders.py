@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 from ledger.claims import Claim, ClaimTaken, Held, load
 from ledger.command import Desk, Plan, Reading
+from ledger.database import driver
 from ledger.decider import Decider, Refused
 from services.registry.imports.row_plans import RowPlan
 from services.registry.keyring import Keyring
@@ -116,7 +117,9 @@ class Rehearsal:
         if not wanted:
             return Held(())
         async with self._desk.engine.connect() as connection:
-            recorded = [c for c in await load(connection, wanted) if (c.kind, c.stream) not in self._claims]
+            recorded = [
+                c for c in await load(await driver(connection), wanted) if (c.kind, c.stream) not in self._claims
+            ]
         holders = {one for claim in wanted for one in self._holders.get((claim.kind, claim.key), ())}
         return Held([*recorded, *(claim for one in holders for claim in self._claims[one])])
 

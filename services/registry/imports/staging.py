@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from ledger.database import driver
 from services.registry.imports import jobs
 from services.registry.imports.reasons import of_faults, of_refusal
 from services.registry.workbook import SHEETS, CadreRow, EarlierPostRow, PostingRow, Record, UnitRow, Workbook
@@ -52,8 +53,7 @@ async def stage(connection: AsyncConnection, job: UUID, workbook: Workbook, key:
     async with connection.begin():
         for table in ("import_rows", "import_results"):
             await connection.execute(text(f"DELETE FROM {table} WHERE job = :job"), {"job": job})
-    raw = (await connection.get_raw_connection()).driver_connection
-    assert raw is not None
+    raw = await driver(connection)
     portions = _portions(workbook, job, key)
     read = 0
     while True:
