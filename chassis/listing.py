@@ -1,8 +1,9 @@
 """A list of papers in which a person and two units have a part, page by page, for those who may see them.
 
 The services beside the registry do not have the tree of units: here a clerk or a leader sees what is sent or hosted by
-exactly their own unit. Everybody else's scope is everything (office, inspector, auditor), their own person (cadre), or
-nothing. Papers outside the scope are as if they were not there.
+exactly their own unit. A department sees what is of its categories: the category that the paper's event says. A paper
+whose event says none is of no department. A cadre sees their own, and the rest but the operator see everything. Papers
+outside the scope are as if they were not there.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,9 +22,9 @@ from chassis.problems import NotFound
 
 Reader = Annotated[
     Principal,
-    Depends(require(Role.OFFICE, Role.INSPECTOR, Role.AUDITOR, Role.CLERK, Role.LEADER, Role.CADRE)),
+    Depends(require(*(role for role in Role if role is not Role.OPERATOR))),
 ]
-"""Who may ask at all; 403 for the others."""
+"""Who may ask at all; 403 for the operator, who sees no personal data."""
 
 Row = dict[str, Any]
 
@@ -37,6 +38,8 @@ def scope_of(who: Principal) -> str:
             return f"unit {who.unit}"
         case Role.CADRE:
             return f"person {who.person}"
+        case Role.DEPARTMENT:
+            return f"categories {' '.join(sorted(who.categories))}"
         case _:
             return "nothing"
 
@@ -50,14 +53,16 @@ def seen(rows: FromClause, who: Principal) -> ColumnElement[bool]:
             return or_(rows.c.sender == who.unit, rows.c.host == who.unit)
         case Role.CADRE if who.person is not None:
             return and_(rows.c.person == who.person)
+        case Role.DEPARTMENT:
+            return rows.c.category.in_(sorted(who.categories))
         case _:
             return false()
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """``rows`` have the columns ``person``, ``sender``, ``host``, ``due`` and ``key``, which identifies them and is text.
-    They are listed by ``due``, then by ``key``."""
+    """``rows`` have the columns ``person``, ``sender``, ``host``, ``category``, ``due`` and ``key``, which identifies them and
+    is text. They are listed by ``due``, then by ``key``."""
 
     name: str
     rows: FromClause

@@ -134,6 +134,10 @@ class Settings(BaseSettings):
     baseline_rules: Annotated[
         _File, Field(description="by when an ability baseline is due, instead of the committed rules (TOML)")
     ] = None
+    reminder_rules: Annotated[
+        _File,
+        Field(description="how long after its day a reminder is still sent, instead of the committed rule (TOML)"),
+    ] = None
     webhook_url: Annotated[_Secret, Field(description="where reminders are delivered, `https://host/path`; secret, for many receivers put a key into it; none: they stay to be sent")] = None  # fmt: skip
     webhook_secret: Annotated[
         _Secret, Field(description="signs what is delivered there: `X-Xiapai-Signature: sha256=<HMAC of the body>`")

@@ -2,13 +2,17 @@
 
 from datetime import date
 
-from xiapai_contracts.event import event
+from xiapai_contracts.event import added, event
+from xiapai_contracts.terms import Category
 from xiapai_contracts.topic import Topic
 
 
-@event("baseline.opened")
+@event("baseline.opened", version=2, upcasts={1: added("category", None)})
 class AbilityBaselineOpened:
-    """能力基线开启: the host and the cadre are asked to record the ability at arrival, by day ``due`` (R28)."""
+    """能力基线开启: the host and the cadre are asked to record the ability at arrival, by day ``due`` (R28).
+
+    ``category`` is the posting's on arrival; None where version 1 said it.
+    """
 
     baseline: str
     posting: str
@@ -17,6 +21,7 @@ class AbilityBaselineOpened:
     host: str
     opened_on: date
     due: date
+    category: Category | None = None
 
 
 BASELINES = Topic(

@@ -59,6 +59,11 @@ def event(name: str, *, version: int = 1, upcasts: Mapping[int, Upcast] | None =
     return make
 
 
+def added(name: str, default: object) -> Upcast:
+    """The upcast to a version that has one field more, whose value was not said before."""
+    return lambda fields: fields | {name: default}
+
+
 def event_type(of: object) -> type[Event]:
     """The type of an event, or the type itself, as one whose ``event_name`` and ``event_version`` a type checker sees.
 

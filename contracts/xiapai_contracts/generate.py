@@ -41,6 +41,9 @@ def documents(topics: Iterable[Topic], within: Path) -> dict[str, str]:
     versions = {name: set(numbers) for name, numbers in earlier.items()}
     made: dict[str, str] = {}
     frozen: list[str] = []
+    for name, numbers in earlier.items():
+        for number in numbers[:-1]:
+            manifest.setdefault(f"{name}.v{number}", fingerprint(published.schema(name, number, within)))
     for event in (event for topic in topics for event in topic.events):
         known, schema = event_type(event), schema_of(event)
         entry, mark = f"{known.event_name}.v{known.event_version}", fingerprint(schema)

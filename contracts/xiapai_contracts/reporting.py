@@ -2,15 +2,16 @@
 
 from datetime import date
 
-from xiapai_contracts.event import event
+from xiapai_contracts.event import added, event
+from xiapai_contracts.terms import Category
 from xiapai_contracts.topic import Topic
 
 
-@event("report.scheduled")
+@event("report.scheduled", version=2, upcasts={1: added("category", None)})
 class ReportScheduled:
     """汇报排定: the cadre of ``posting`` owes the report for the period that ends on ``period_ends`` by ``due`` (R17).
 
-    ``number`` counts the posting's reports from 1.
+    ``number`` counts the posting's reports from 1. ``category`` is the posting's on arrival; None where version 1 said it.
     """
 
     report: str
@@ -22,6 +23,7 @@ class ReportScheduled:
     period_starts: date
     period_ends: date
     due: date
+    category: Category | None = None
 
 
 REPORTS = Topic(

@@ -7,20 +7,13 @@ from pathlib import Path
 from xiapai_contracts.assessment import TOPICS
 from xiapai_contracts.topics import CODEC
 
-from chassis.cursor import Cursors
-from chassis.identity.wiring import session_key
-from chassis.keys import derive
+from chassis.listing_routes import open_lists
 from chassis.process import main
 from chassis.service import Service, Tools, Work
 from services.assessment import open_baselines, rules
-from services.assessment.api import Context, router
+from services.assessment.api import router
 from services.assessment.reactions import arrivals
 from services.assessment.texts import TEXTS
-
-
-@asynccontextmanager
-async def open_api(tools: Tools) -> AsyncIterator[Context]:
-    yield Context(tools.engine, Cursors(derive(session_key(tools.settings), "cursor")))
 
 
 @asynccontextmanager
@@ -37,7 +30,7 @@ SERVICE = Service(
     name="assessment",
     codec=CODEC,
     router=router,
-    open_api=open_api,
+    open_api=open_lists,
     open_work=open_work,
     topics=TOPICS,
     texts=TEXTS,

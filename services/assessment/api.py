@@ -1,25 +1,18 @@
 """The API of assessment: ability baselines, one and many.
 
-Baselines as known from assessment's own topic: what was recorded a moment ago may still be on its way. Scope: see
-:mod:`chassis.listing`.
+As known from assessment's own topic: what was recorded a moment ago may still be on its way. Scope: see
+:mod:`chassis.listing`. A department sees those of its categories; ``category`` is null where the event did not say it.
 """
 
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import Annotated
 
-import msgspec
-from fastapi import APIRouter, Query, Request, Response
-from sqlalchemy.ext.asyncio import AsyncEngine
+from fastapi import APIRouter
+from xiapai_contracts.terms import Category
 
-from chassis.cursor import Cursors
-from chassis.etag import conditional
-from chassis.http import PageSize
-from chassis.listing import Reader, scope_of
+from chassis.listing_routes import listing_routes
 from services.assessment.open_baselines import OPEN_BASELINES
-
-router = APIRouter(prefix="/api/assessment", tags=["assessment"])
 
 
 class Status(StrEnum):
@@ -37,6 +30,7 @@ class Baseline:
     person: str
     sender: str
     host: str
+    category: Category | None
     opened_on: date
     due: date
     status: Status
@@ -50,39 +44,5 @@ class Baselines:
     next: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What the routes work with."""
-
-    engine: AsyncEngine
-    cursors: Cursors
-
-
-@router.get("/baselines/{baseline}", response_model=Baseline)
-async def baseline(request: Request, who: Reader, baseline: str) -> Response:
-    """One baseline; 404 outside one's scope."""
-    context: Context = request.app.state.assessment
-    async with context.engine.connect() as connection:
-        row = await OPEN_BASELINES.one(connection, who, baseline)
-    return conditional(request, msgspec.json.encode(row), scope=scope_of(who))
-
-
-@router.get("/baselines", response_model=Baselines)
-async def baselines(
-    request: Request,
-    who: Reader,
-    limit: PageSize,
-    posting: Annotated[str | None, Query(max_length=64)] = None,
-    person: Annotated[str | None, Query(max_length=64, description="number of a cadre")] = None,
-    status: Status | None = None,
-    cursor: str | None = None,
-) -> Response:
-    """The baselines in one's scope, by due day."""
-    context: Context = request.app.state.assessment
-    filters = {"posting": posting, "person": person, "status": status}
-    async with context.engine.connect() as connection:
-        items, following = await OPEN_BASELINES.page(
-            connection, who, context.cursors, filters=filters, cursor=cursor, limit=limit
-        )
-    body = msgspec.json.encode({"items": items, "next": following})
-    return conditional(request, body, scope=scope_of(who))
+router = APIRouter(prefix="/api/assessment", tags=["assessment"])
+listing_routes(router, "assessment", OPEN_BASELINES, one=Baseline, page=Baselines, status=Status)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from xiapai_contracts.assessment import AbilityBaselineOpened
+from xiapai_contracts.terms import Category
 
 from ledger.decider import Decider
 
@@ -35,6 +36,7 @@ class OpenBaseline:
     host: str
     arrived: date
     due_days: int
+    category: Category
 
 
 def stream_of(baseline: str) -> str:
@@ -54,6 +56,7 @@ def decide(command: OpenBaseline, baseline: Baseline) -> Sequence[AbilityBaselin
                     host=command.host,
                     opened_on=command.arrived,
                     due=command.arrived + timedelta(days=command.due_days),
+                    category=command.category,
                 )
             ]
         case Opened():

@@ -23,9 +23,10 @@ open_baselines = Table(
     Column("opened_on", Date, nullable=False),
     Column("due", Date, nullable=False),
     Column("status", Text, nullable=False),
+    Column("category", Text),
 )
 
-OPEN_BASELINES = Listing("open-baselines", open_baselines, key="baseline")
+OPEN_BASELINES = Listing("baselines", open_baselines, key="baseline")
 
 
 async def project(connection: AsyncConnection, events: Sequence[Delivered]) -> None:
@@ -40,6 +41,7 @@ async def project(connection: AsyncConnection, events: Sequence[Delivered]) -> N
             "opened_on": event.opened_on,
             "due": event.due,
             "status": "OPEN",
+            "category": event.category,
         }
         for event in (delivered.event for delivered in events)
         if isinstance(event, AbilityBaselineOpened)

@@ -34,6 +34,7 @@ def ability_baseline(event: object, rules: Dated[BaselineRule]) -> Order[OpenBas
         host=event.host,
         arrived=arrived,
         due_days=rules.on(arrived).due_days,
+        category=event.category,
     )
     return Order(stream_of(event.posting), command)
 

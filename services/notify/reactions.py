@@ -26,7 +26,14 @@ def due_reminder(event: object) -> Order[Command] | None:
             subject, about = Subject.BASELINE_DUE, event.baseline
         case _:
             return None
-    command = Remind(person=event.person, posting=event.posting, subject=subject, about=about, due=event.due)
+    command = Remind(
+        person=event.person,
+        posting=event.posting,
+        subject=subject,
+        about=about,
+        due=event.due,
+        category=event.category,
+    )
     return Order(stream_of(reminder_id(subject, about)), command)
 
 

@@ -1,10 +1,11 @@
-"""提醒: recorded as to be sent before anything is sent, then delivered once, or given up."""
+"""提醒: recorded as to be sent before anything is sent, then delivered once, or given up, or lapsed unsent."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from xiapai_contracts.notify import ReminderDelivered, ReminderFailed, ReminderRecorded, Subject
+from xiapai_contracts.notify import ReminderDelivered, ReminderFailed, ReminderLapsed, ReminderRecorded, Subject
+from xiapai_contracts.terms import Category
 
 from ledger.decider import Decider, Refused
 
@@ -35,7 +36,14 @@ class Failed:
     reminder: str
 
 
-Reminder = Unrecorded | ToSend | Delivered | Failed
+@dataclass(frozen=True, slots=True)
+class Lapsed:
+    """过期不发: it would come too late."""
+
+    reminder: str
+
+
+Reminder = Unrecorded | ToSend | Delivered | Failed | Lapsed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +55,7 @@ class Remind:
     subject: Subject
     about: str
     due: date
+    category: Category | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +76,15 @@ class GiveUp:
     reason: str
 
 
-Command = Remind | NoteDelivered | GiveUp
-ReminderEvent = ReminderRecorded | ReminderDelivered | ReminderFailed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LetLapse:
+    """It is not to be sent any more. ``reason`` is a short code, such as `past-due`."""
+
+    reason: str
+
+
+Command = Remind | NoteDelivered | GiveUp | LetLapse
+ReminderEvent = ReminderRecorded | ReminderDelivered | ReminderFailed | ReminderLapsed
 
 
 def reminder_id(subject: Subject, about: str) -> str:
@@ -92,9 +108,10 @@ def decide(command: Command, reminder: Reminder) -> Sequence[ReminderEvent]:
                     subject=command.subject,
                     about=command.about,
                     due=command.due,
+                    category=command.category,
                 )
             ]
-        case NoteDelivered(), ToSend(known):
+        case NoteDelivered(), ToSend(known) | Lapsed(known):  # sent before it lapsed, and known only now
             return [
                 ReminderDelivered(
                     reminder=known,
@@ -109,7 +126,9 @@ def decide(command: Command, reminder: Reminder) -> Sequence[ReminderEvent]:
                     reminder=known, channel=command.channel, attempts=command.attempts, reason=command.reason
                 )
             ]
-        case ((NoteDelivered() | GiveUp()), Unrecorded()):
+        case LetLapse(), ToSend(known):
+            return [ReminderLapsed(reminder=known, reason=command.reason)]
+        case ((NoteDelivered() | GiveUp() | LetLapse()), Unrecorded()):
             raise Refused("reminder-unknown")
         case _:
             return []
@@ -123,6 +142,8 @@ def evolve(reminder: Reminder, event: ReminderEvent) -> Reminder:
             return Delivered(event.reminder)
         case ReminderFailed():
             return Failed(event.reminder)
+        case ReminderLapsed():
+            return Lapsed(event.reminder)
 
 
 REMINDER: Decider[Command, Reminder, ReminderEvent] = Decider(Unrecorded(), decide, evolve)

@@ -1,14 +1,22 @@
-"""哪些提醒待发、已送达、未送达: the reminders, and whom they concern. Fed by notify's own topic, and by those of reports
+"""哪些提醒待发、已送达、未送达、过期不发: the reminders, and whom they concern. Fed by notify's own topic, and by those of reports
 and baselines for the two units.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
-from sqlalchemy import and_, bindparam, select, update
+from sqlalchemy import and_, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from xiapai_contracts.assessment import BASELINES, AbilityBaselineOpened
-from xiapai_contracts.notify import REMINDERS, ReminderDelivered, ReminderFailed, ReminderRecorded, Subject
+from xiapai_contracts.notify import (
+    REMINDERS,
+    ReminderDelivered,
+    ReminderFailed,
+    ReminderLapsed,
+    ReminderRecorded,
+    Subject,
+)
 from xiapai_contracts.reporting import REPORTS, ReportScheduled
 
 from chassis.listing import Listing
@@ -32,7 +40,7 @@ _settle = (
     .where(reminders.c.reminder == bindparam("settled"))
     .values(
         status=bindparam("status"),
-        attempts=bindparam("attempts"),
+        attempts=func.coalesce(bindparam("attempts"), reminders.c.attempts),
         delivered_at=bindparam("delivered_at"),
         reason=bindparam("reason"),
     )
@@ -40,21 +48,31 @@ _settle = (
 _concern = insert(parties).on_conflict_do_nothing()
 
 
-async def settle(connection: AsyncConnection, events: Sequence[ReminderDelivered | ReminderFailed]) -> None:
-    """Nothing is to be sent any more for these reminders. In the order of their names, so that two writers of several
-    rows never wait for each other."""
-    rows = [
-        {
-            "settled": event.reminder,
-            "status": "DELIVERED" if isinstance(event, ReminderDelivered) else "FAILED",
-            "attempts": event.attempts,
-            "delivered_at": event.delivered_at if isinstance(event, ReminderDelivered) else None,
-            "reason": None if isinstance(event, ReminderDelivered) else event.reason,
-        }
-        for event in sorted(events, key=lambda event: event.reminder)
-    ]
+async def settle(connection: AsyncConnection, events: Iterable[object]) -> None:
+    """Nothing is to be sent any more for the reminders whose ends are among ``events``. In the order of their names, so
+    that two writers of several rows never wait for each other."""
+    rows = [row for event in events if (row := _end(event)) is not None]
     if rows:
-        await connection.execute(_settle, rows)
+        await connection.execute(_settle, sorted(rows, key=lambda row: str(row["settled"])))
+
+
+def _end(event: object) -> dict[str, Any] | None:
+    """The row of an end, None for any other event. What lapsed keeps the attempts that were made."""
+    match event:
+        case ReminderDelivered():
+            said = {
+                "status": "DELIVERED",
+                "attempts": event.attempts,
+                "delivered_at": event.delivered_at,
+                "reason": None,
+            }
+        case ReminderFailed():
+            said = {"status": "FAILED", "attempts": event.attempts, "delivered_at": None, "reason": event.reason}
+        case ReminderLapsed():
+            said = {"status": "LAPSED", "attempts": None, "delivered_at": None, "reason": event.reason}
+        case _:
+            return None
+    return said | {"settled": event.reminder}
 
 
 async def project_reminders(connection: AsyncConnection, events: Sequence[Delivered]) -> None:
@@ -70,14 +88,14 @@ async def project_reminders(connection: AsyncConnection, events: Sequence[Delive
             "due": event.due,
             "status": "TO_SEND",
             "trace": delivered.meta.traceparent,
+            "category": event.category,
         }
         for delivered in events
         if isinstance(event := delivered.event, ReminderRecorded)
     ]
     if recorded:
         await connection.execute(_record, recorded)
-    ends = (delivered.event for delivered in events)
-    await settle(connection, [event for event in ends if isinstance(event, ReminderDelivered | ReminderFailed)])
+    await settle(connection, [delivered.event for delivered in events])
 
 
 async def project_parties(connection: AsyncConnection, events: Sequence[Delivered]) -> None:

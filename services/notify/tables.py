@@ -20,8 +20,9 @@ reminders = Table(
     Column("reason", Text),
     Column("next_at", moment, nullable=False),
     Column("trace", Text, nullable=False),
+    Column("category", Text),
 )
-"""``status`` is TO_SEND, DELIVERED or FAILED. ``next_at`` is real time: when it may be sent next."""
+"""``status`` is TO_SEND, DELIVERED, FAILED or LAPSED. ``next_at`` is real time: when it may be sent next."""
 
 parties = Table(
     "parties",

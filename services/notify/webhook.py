@@ -16,16 +16,17 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 import httpx
-from xiapai_contracts.event import Codec
+from xiapai_contracts.event import Codec, event_type
 from xiapai_contracts.notify import ReminderRecorded
 from xiapai_contracts.record import SPEC_VERSION, data_schema
+from xiapai_contracts.terms import Category
 
 from services.notify.outbox import Due
 from services.notify.reminder import stream_of
 
 CHANNEL = "webhook"
 TIMEOUT_SECONDS = 5.0
-_NAME, _VERSION = "reminder.recorded", 1
+_SENT = event_type(ReminderRecorded)
 _PLAIN = "!#$&'()*+,-./:;<=>?@[\\]^_`{|}~"
 
 
@@ -63,6 +64,7 @@ class Webhook:
                 subject=due.subject,
                 about=due.about,
                 due=due.due,
+                category=Category(due.category) if due.category else None,
             )
         )
         headers = self._headers(due, body)
@@ -84,9 +86,9 @@ class Webhook:
             "ce-specversion": SPEC_VERSION,
             "ce-id": _header(due.reminder),
             "ce-source": "/notify",
-            "ce-type": _NAME,
+            "ce-type": _SENT.event_name,
             "ce-subject": _header(stream_of(due.reminder)),
-            "ce-dataschema": data_schema(_NAME, _VERSION),
+            "ce-dataschema": data_schema(_SENT.event_name, _SENT.event_version),
         }
         if due.trace:
             headers["traceparent"] = due.trace

@@ -7,20 +7,13 @@ from pathlib import Path
 from xiapai_contracts.reporting import TOPICS
 from xiapai_contracts.topics import CODEC
 
-from chassis.cursor import Cursors
-from chassis.identity.wiring import session_key
-from chassis.keys import derive
+from chassis.listing_routes import open_lists
 from chassis.process import main
 from chassis.service import Service, Tools, Work
 from services.reporting import due_reports, rules
-from services.reporting.api import Context, router
+from services.reporting.api import router
 from services.reporting.reactions import arrivals
 from services.reporting.texts import TEXTS
-
-
-@asynccontextmanager
-async def open_api(tools: Tools) -> AsyncIterator[Context]:
-    yield Context(tools.engine, Cursors(derive(session_key(tools.settings), "cursor")))
 
 
 @asynccontextmanager
@@ -37,7 +30,7 @@ SERVICE = Service(
     name="reporting",
     codec=CODEC,
     router=router,
-    open_api=open_api,
+    open_api=open_lists,
     open_work=open_work,
     topics=TOPICS,
     texts=TEXTS,

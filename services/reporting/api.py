@@ -1,25 +1,18 @@
 """The API of reporting: reports that are owed, one and many.
 
-Reports as known from reporting's own topic: what was recorded a moment ago may still be on its way. Scope: see
-:mod:`chassis.listing`.
+As known from reporting's own topic: what was recorded a moment ago may still be on its way. Scope: see
+:mod:`chassis.listing`. A department sees those of its categories; ``category`` is null where the event did not say it.
 """
 
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import Annotated
 
-import msgspec
-from fastapi import APIRouter, Query, Request, Response
-from sqlalchemy.ext.asyncio import AsyncEngine
+from fastapi import APIRouter
+from xiapai_contracts.terms import Category
 
-from chassis.cursor import Cursors
-from chassis.etag import conditional
-from chassis.http import PageSize
-from chassis.listing import Reader, scope_of
+from chassis.listing_routes import listing_routes
 from services.reporting.due_reports import DUE_REPORTS
-
-router = APIRouter(prefix="/api/reporting", tags=["reporting"])
 
 
 class Status(StrEnum):
@@ -37,6 +30,7 @@ class Report:
     person: str
     sender: str
     host: str
+    category: Category | None
     number: int
     period_starts: date
     period_ends: date
@@ -52,39 +46,5 @@ class Reports:
     next: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What the routes work with."""
-
-    engine: AsyncEngine
-    cursors: Cursors
-
-
-@router.get("/reports/{report}", response_model=Report)
-async def report(request: Request, who: Reader, report: str) -> Response:
-    """One report; 404 outside one's scope."""
-    context: Context = request.app.state.reporting
-    async with context.engine.connect() as connection:
-        row = await DUE_REPORTS.one(connection, who, report)
-    return conditional(request, msgspec.json.encode(row), scope=scope_of(who))
-
-
-@router.get("/reports", response_model=Reports)
-async def reports(
-    request: Request,
-    who: Reader,
-    limit: PageSize,
-    posting: Annotated[str | None, Query(max_length=64)] = None,
-    person: Annotated[str | None, Query(max_length=64, description="number of a cadre")] = None,
-    status: Status | None = None,
-    cursor: str | None = None,
-) -> Response:
-    """The reports in one's scope, by due day."""
-    context: Context = request.app.state.reporting
-    filters = {"posting": posting, "person": person, "status": status}
-    async with context.engine.connect() as connection:
-        items, following = await DUE_REPORTS.page(
-            connection, who, context.cursors, filters=filters, cursor=cursor, limit=limit
-        )
-    body = msgspec.json.encode({"items": items, "next": following})
-    return conditional(request, body, scope=scope_of(who))
+router = APIRouter(prefix="/api/reporting", tags=["reporting"])
+listing_routes(router, "reporting", DUE_REPORTS, one=Report, page=Reports, status=Status)

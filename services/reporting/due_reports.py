@@ -25,9 +25,10 @@ due_reports = Table(
     Column("period_ends", Date, nullable=False),
     Column("due", Date, nullable=False),
     Column("status", Text, nullable=False),
+    Column("category", Text),
 )
 
-DUE_REPORTS = Listing("due-reports", due_reports, key="report")
+DUE_REPORTS = Listing("reports", due_reports, key="report")
 
 
 async def project(connection: AsyncConnection, events: Sequence[Delivered]) -> None:
@@ -44,6 +45,7 @@ async def project(connection: AsyncConnection, events: Sequence[Delivered]) -> N
             "period_ends": event.period_ends,
             "due": event.due,
             "status": "SCHEDULED",
+            "category": event.category,
         }
         for event in (delivered.event for delivered in events)
         if isinstance(event, ReportScheduled)

@@ -38,6 +38,7 @@ def first_report(event: object, rules: Dated[ReportRule]) -> Order[ScheduleFirst
         ends=event.ends,
         every_months=rule.every_months,
         due_days=rule.due_days,
+        category=event.category,
     )
     return Order(stream_of(report_id(event.posting, 1)), command)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from xiapai_contracts.reporting import ReportScheduled
+from xiapai_contracts.terms import Category
 
 from ledger.decider import Decider
 
@@ -41,6 +42,7 @@ class ScheduleFirst:
     ends: date
     every_months: int
     due_days: int
+    category: Category
 
 
 def report_id(posting: str, number: int) -> str:
@@ -67,6 +69,7 @@ def decide(command: ScheduleFirst, report: Report) -> Sequence[ReportScheduled]:
                     period_starts=command.arrived,
                     period_ends=period_ends,
                     due=period_ends + timedelta(days=command.due_days),
+                    category=command.category,
                 )
             ]
         case Scheduled():

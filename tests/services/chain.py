@@ -77,6 +77,7 @@ def scheduled(report: str = "P1-1", *, position: int = 1, **changes: Any) -> Del
         "period_starts": ARRIVED,
         "period_ends": date(2026, 5, 31),
         "due": date(2026, 6, 10),
+        "category": Category.RURAL_GUIDE,
     }
     return delivered(ReportScheduled(**said | changes), f"report-{report}", REPORTS, position)
 
@@ -91,5 +92,6 @@ def opened(baseline: str = "P1", *, position: int = 1, **changes: Any) -> Delive
         "host": "VILLAGE",
         "opened_on": ARRIVED,
         "due": date(2026, 4, 14),
+        "category": Category.RURAL_GUIDE,
     }
     return delivered(AbilityBaselineOpened(**said | changes), f"baseline-{baseline}", BASELINES, position)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +135,7 @@ async def test_an_arrival_ends_in_delivered_reminders_once_also_when_all_is_read
         tools = [await stack.enter_async_context(open_tools(service, settings)) for service in REACTING]
         notify = tools[-1]
         async with running(open_relays((REGISTRY, *REACTING), settings), open_workers(REACTING, settings)):
-            arrivals = [(f"posting-{posting}", arrival(posting).event) for posting in POSTINGS]
+            arrivals = [(f"posting-{posting}", arrival(posting, on=date(2026, 6, 20)).event) for posting in POSTINGS]
             await registry.desk.appender.append(Append(by="test", at=registry.clock.now(), events=arrivals))
             await settled(notify, 2 * len(POSTINGS))
             async with api(Bench(NOTIFY, notify, Work())) as asked:

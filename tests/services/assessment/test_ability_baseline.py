@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from xiapai_contracts.assessment import BASELINES, AbilityBaselineOpened
+from xiapai_contracts.terms import Category
 
 from chassis.catalogue import mistakes
 from chassis.identity.principal import Role
@@ -39,6 +40,7 @@ async def test_an_arrival_opens_a_baseline_once(assessment: Bench) -> None:
             host="VILLAGE",
             opened_on=ARRIVED,
             due=date(2026, 4, 14),
+            category=Category.RURAL_GUIDE,
         )
     ]
     [recorded] = await assessment.ledger()
@@ -67,7 +69,9 @@ async def test_an_own_file_of_rules_replaces_the_committed_one(database: str, tm
 
 async def test_baselines_are_shown_within_one_s_scope(assessment: Bench) -> None:
     await assessment.deliver(
-        REACTION, arrival(), arrival("P2", position=2, person="R2", sender="OTHER", on=date(2026, 3, 1))
+        REACTION,
+        arrival(),
+        arrival("P2", position=2, person="R2", sender="OTHER", category=Category.SUPPORT_DOCTOR, on=date(2026, 3, 1)),
     )
     await assessment.deliver(PROJECTION, *await assessment.published(BASELINES))
     await assessment.deliver(PROJECTION, *await assessment.published(BASELINES))
@@ -81,6 +85,7 @@ async def test_baselines_are_shown_within_one_s_scope(assessment: Bench) -> None
             "person": "R1",
             "sender": "BUREAU",
             "host": "VILLAGE",
+            "category": "RURAL_GUIDE",
             "opened_on": "2026-03-15",
             "due": "2026-04-14",
             "status": "OPEN",
@@ -89,5 +94,9 @@ async def test_baselines_are_shown_within_one_s_scope(assessment: Bench) -> None
         assert [item["baseline"] for item in own] == ["P1"]
         filtered = (await office.get("/api/assessment/baselines", person="R2", status="OPEN")).json()["items"]
         assert [item["baseline"] for item in filtered] == ["P2"]
+        department = asked.as_(Role.DEPARTMENT, categories=["RURAL_GUIDE"])
+        its = (await department.get("/api/assessment/baselines")).json()["items"]
+        assert [item["baseline"] for item in its] == ["P1"], "of its categories alone"
         one = "/api/assessment/baselines/"
+        assert codes([await department.get(one + "P1"), await department.get(one + "P2")]) == [200, 404]
         assert codes([await clerk.get(one + "P1"), await clerk.get(one + "P2")]) == [200, 404]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from xiapai_contracts.assessment import AbilityBaselineOpened
+from xiapai_contracts.terms import Category
 
 from chassis.dated import BadRules
 from services.assessment.baseline import BASELINE, OpenBaseline
@@ -15,12 +16,27 @@ ARRIVED = date(2026, 3, 15)
 
 
 def arrived(on: date = ARRIVED, due_days: int = 30) -> OpenBaseline:
-    return OpenBaseline(posting="P1", person="R1", sender="BUREAU", host="VILLAGE", arrived=on, due_days=due_days)
+    return OpenBaseline(
+        posting="P1",
+        person="R1",
+        sender="BUREAU",
+        host="VILLAGE",
+        arrived=on,
+        due_days=due_days,
+        category=Category.RURAL_GUIDE,
+    )
 
 
 def opened(due: date) -> AbilityBaselineOpened:
     return AbilityBaselineOpened(
-        baseline="P1", posting="P1", person="R1", sender="BUREAU", host="VILLAGE", opened_on=ARRIVED, due=due
+        baseline="P1",
+        posting="P1",
+        person="R1",
+        sender="BUREAU",
+        host="VILLAGE",
+        opened_on=ARRIVED,
+        due=due,
+        category=Category.RURAL_GUIDE,
     )
 
 

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 from sqlalchemy import select
 from xiapai_contracts.notify import REMINDERS, ReminderDelivered, ReminderRecorded, Subject
+from xiapai_contracts.terms import Category
 
 from chassis.catalogue import mistakes
 from chassis.identity.principal import Role
@@ -38,7 +39,7 @@ async def test_what_is_of_no_concern_is_passed_over(notify: Bench) -> None:
 
 
 async def test_without_a_webhook_nothing_is_sent_and_reminders_are_shown_as_to_be_sent(notify: Bench) -> None:
-    assert notify.work.background == {}
+    assert set(notify.work.background) == {"lapsing"}
     await notify.deliver(REACTION, *BOTH)
     await notify.deliver(PROJECTION, *await notify.published(REMINDERS))
     await notify.deliver(PARTIES, *BOTH)
@@ -59,11 +60,15 @@ async def test_without_a_webhook_nothing_is_sent_and_reminders_are_shown_as_to_b
         "reason": None,
         "sender": "BUREAU",
         "host": "VILLAGE",
+        "category": "RURAL_GUIDE",
     }
 
 
 async def test_reminders_are_shown_within_one_s_scope(notify: Bench) -> None:
-    given = (*BOTH, scheduled("P2-1", position=2, person="R2", sender="OTHER", host="TOWN"))
+    given = (
+        *BOTH,
+        scheduled("P2-1", position=2, person="R2", sender="OTHER", host="TOWN", category=Category.SUPPORT_DOCTOR),
+    )
     await notify.deliver(REACTION, *given)
     await notify.deliver(PROJECTION, *await notify.published(REMINDERS))
     async with api(notify) as asked:
@@ -72,8 +77,10 @@ async def test_reminders_are_shown_within_one_s_scope(notify: Bench) -> None:
         await notify.deliver(PARTIES, *given)
         await notify.deliver(PARTIES, *given)
         clerk, cadre = asked.as_(Role.CLERK, unit="TOWN"), asked.as_(Role.CADRE, person="R1")
+        department = asked.as_(Role.DEPARTMENT, categories=["SUPPORT_DOCTOR"])
         assert len((await office.get("/api/notify/reminders")).json()["items"]) == 3
-        for reader, wanted in ((clerk, ["REPORT_DUE-P2-1"]), (cadre, ["BASELINE_DUE-P1", "REPORT_DUE-P1-1"])):
+        own = ["BASELINE_DUE-P1", "REPORT_DUE-P1-1"]
+        for reader, wanted in ((clerk, ["REPORT_DUE-P2-1"]), (department, ["REPORT_DUE-P2-1"]), (cadre, own)):
             listed = (await reader.get("/api/notify/reminders")).json()["items"]
             assert [item["reminder"] for item in listed] == wanted
         path = "/api/notify/reminders/REPORT_DUE-P2-1"
@@ -99,7 +106,15 @@ async def test_a_record_that_comes_again_does_not_let_a_reminder_be_sent_anew(no
 async def test_a_reminder_names_nobody(notify: Bench) -> None:
     await notify.deliver(REACTION, *BOTH)
     for one in await notify.ledger():
-        assert set(msgspec.json.decode(one.data)) == {"reminder", "person", "posting", "subject", "about", "due"}
+        assert set(msgspec.json.decode(one.data)) == {
+            "reminder",
+            "person",
+            "posting",
+            "subject",
+            "about",
+            "due",
+            "category",
+        }
 
 
 @pytest.mark.parametrize("handler", [REACTION, PROJECTION, PARTIES])

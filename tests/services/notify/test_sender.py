@@ -15,8 +15,10 @@ from sqlalchemy import func, select, update
 from xiapai_contracts.notify import REMINDERS, ReminderDelivered, ReminderFailed, ReminderRecorded
 
 from services.notify import webhook as webhook_module
+from services.notify.ends import Ends
 from services.notify.outbox import Due
-from services.notify.sender import Sender, backoff
+from services.notify.rules import load
+from services.notify.sender import NAME, Sender, backoff
 from services.notify.tables import reminders
 from services.notify.webhook import NotTaken, Taken, Webhook, open_webhook
 from tests.services.chain import opened, scheduled
@@ -49,7 +51,8 @@ async def sending(
 ) -> AsyncIterator[Sender]:
     tools = notify.tools
     async with open_webhook(tools.codec, url, SECRET) as webhook:
-        yield Sender(tools.engine, tools.desk, tools.clock, webhook, most, lease=lease, pause=pause)
+        made = Ends(tools.engine, tools.desk, tools.clock, NAME)
+        yield Sender(made, tools.clock, load(), webhook, most, lease=lease, pause=pause)
 
 
 async def rows(notify: Bench, *columns: Any) -> list[tuple[Any, ...]]:
@@ -93,7 +96,7 @@ async def test_what_is_sent_is_a_signed_cloud_event_without_personal_data(notify
         "ce-source": "/notify",
         "ce-type": "reminder.recorded",
         "ce-subject": "reminder-REPORT_DUE-P1-1",
-        "ce-dataschema": "urn:xiapai:reminder.recorded:1",
+        "ce-dataschema": "urn:xiapai:reminder.recorded:2",
         "traceparent": TRACE,
         "x-xiapai-signature": "sha256=" + hmac.new(SECRET.encode(), taken.body, hashlib.sha256).hexdigest(),
     }
@@ -250,7 +253,7 @@ async def test_a_redirect_leads_nowhere(notify: Bench, receiver: Receiver) -> No
 async def test_a_receiver_that_is_away_or_silent_is_told_apart(
     notify: Bench, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    due = Due("REPORT_DUE-P1-1", "R1", "P1", "REPORT_DUE", "P1-1", scheduled().event.due, 1, "")
+    due = Due("REPORT_DUE-P1-1", "R1", "P1", "REPORT_DUE", "P1-1", scheduled().event.due, 1, "", None)
     async with open_webhook(notify.tools.codec, "http://127.0.0.1:1/", SECRET) as webhook:
         assert await webhook.send(due) == NotTaken("unreachable")
     receiver.hold = asyncio.Event()
@@ -261,7 +264,7 @@ async def test_a_receiver_that_is_away_or_silent_is_told_apart(
 
 
 async def test_a_code_in_chinese_travels_in_headers_too(notify: Bench, receiver: Receiver) -> None:
-    due = Due("REPORT_DUE-下派 7-1", "R1", "下派 7", "REPORT_DUE", "下派 7-1", opened().event.due, 1, "")
+    due = Due("REPORT_DUE-下派 7-1", "R1", "下派 7", "REPORT_DUE", "下派 7-1", opened().event.due, 1, "", None)
     async with open_webhook(notify.tools.codec, receiver.url, SECRET) as webhook:
         assert isinstance(webhook, Webhook) and await webhook.send(due) == Taken()
     assert receiver.taken[0].headers["idempotency-key"] == "REPORT_DUE-%E4%B8%8B%E6%B4%BE%207-1"

@@ -51,4 +51,4 @@ def test_in_production_a_webhook_needs_a_secret() -> None:
 
 async def test_with_a_webhook_the_worker_has_a_sender(database: str, tmp_path: Path) -> None:
     async with bench(SERVICE, database, tmp_path, webhook_url="http://127.0.0.1:1/") as made:
-        assert set(made.work.background) == {"sender"}
+        assert set(made.work.background) == {"sender", "lapsing"}

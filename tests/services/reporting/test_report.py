@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from xiapai_contracts.reporting import ReportScheduled
+from xiapai_contracts.terms import Category
 
 from chassis.dated import BadRules
 from services.reporting.report import REPORT, ScheduleFirst
@@ -23,6 +24,7 @@ def first(arrived: date, ends: date = date(2028, 2, 29), every_months: int = 3, 
         ends=ends,
         every_months=every_months,
         due_days=due_days,
+        category=Category.RURAL_GUIDE,
     )
 
 
@@ -37,6 +39,7 @@ def report(starts: date, ends: date, due: date) -> ReportScheduled:
         period_starts=starts,
         period_ends=ends,
         due=due,
+        category=Category.RURAL_GUIDE,
     )
 
 
