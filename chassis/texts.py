@@ -127,6 +127,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "令牌中没有本系统的角色。请让身份服务管理员为这个账号指定一个角色。",
         "The token names no role of this system. Have the identity provider's administrator give this account one role.",
     ),
+    "token-category-unknown": (
+        "令牌的 {claim} 声明中有本系统没有的类别。请让身份服务管理员改用接口文档(/docs)中的类别代码,例如 RURAL_GUIDE。",
+        "The token's claim {claim} names a category that this system does not have. Have the identity provider's administrator use the codes of /docs, such as RURAL_GUIDE.",
+    ),
     "token-role-ambiguous": (
         "令牌中有多个本系统的角色。请让身份服务管理员只保留一个,或为每个角色各用一个账号。",
         "The token names several roles of this system. Have the administrator keep one, or use one account for each role.",

@@ -6,6 +6,7 @@ from typing import Any
 from starlette.requests import Request
 
 from chassis.catalogue import fill
+from chassis.days import OUT_OF_RANGE
 from chassis.problems import BadRequest, FieldError, Problem, Unprocessable, UnsupportedMedia
 
 _MOST_ERRORS = 50
@@ -23,6 +24,7 @@ _SAYINGS: dict[str, tuple[str, str, str]] = {
     "less_than_equal": ("too-large", "应不大于 {le}。", "Should be at most {le}."),
     "enum": ("not-one-of", "应是下列之一:{expected}。", "Should be one of: {expected}."),
     "literal_error": ("not-one-of", "应是下列之一:{expected}。", "Should be one of: {expected}."),
+    "day_out_of_range": (OUT_OF_RANGE, "日期应在 {first} 至 {last} 之间。", "The day should lie between {first} and {last}."),
     "too_long": ("too-many", "最多 {max_length} 项。", "At most {max_length} items."),
     "too_short": ("too-few", "至少 {min_length} 项。", "At least {min_length} items."),
 }  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from xiapai_contracts.terms import Category
 
 from chassis.identity.principal import Role
 from chassis.role import ProcessRole
@@ -222,7 +223,9 @@ def erase(
 def token(
     role: Annotated[Role, typer.Option(help="角色 role")],
     unit: Annotated[str | None, typer.Option(help="单位代码 unit, for clerk and leader")] = None,
-    category: Annotated[list[str] | None, typer.Option(help="类别 a department's category (may be repeated)")] = None,
+    category: Annotated[
+        list[Category] | None, typer.Option(help="类别 a department's category (may be repeated)")
+    ] = None,
     person: Annotated[str | None, typer.Option(help="人员编号 person, for cadre")] = None,
     data: DataOption = DEFAULT_DATA,
 ) -> None:

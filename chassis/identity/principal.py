@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from xiapai_contracts.terms import Category
+
 from chassis.problems import Unauthenticated
 from chassis.redaction import looks_personal
 
@@ -80,12 +82,12 @@ def principal_from(claims: Mapping[str, Any], names: ClaimNames) -> Principal:
     role = _role(claims, names)
     unit = _code(claims, names.unit, needed=role in _NEEDS_UNIT)
     person = _code(claims, names.person, needed=role is Role.CADRE)
-    categories = _codes(claims, names.categories, needed=role is Role.DEPARTMENT)
+    categories = _categories(claims, names.categories) if role is Role.DEPARTMENT else frozenset()
     return Principal(
         subject=_subject(claims),
         role=role,
         unit=unit,
-        categories=categories if role is Role.DEPARTMENT else frozenset(),
+        categories=categories,
         person=person,
         name_for_display=_name(claims),
     )
@@ -125,19 +127,23 @@ def _code(claims: Mapping[str, Any], name: str, *, needed: bool) -> str | None:
     return value
 
 
-def _codes(claims: Mapping[str, Any], name: str, *, needed: bool) -> frozenset[str]:
+def _categories(claims: Mapping[str, Any], name: str) -> frozenset[str]:
+    """A department's categories; a word that is none would silently see nothing, so it is refused."""
     value = _find(claims, name)
     if isinstance(value, str):
         value = value.replace(",", " ").split()
-    if value is None and not needed:
-        return frozenset()
     if (
         not isinstance(value, list)
-        or (needed and not value)
+        or not value
         or not all(isinstance(code, str) and _CODE.match(code) for code in value)
     ):
         raise Unauthenticated("token-claims-incomplete", claim=name)
+    if not _CATEGORIES.issuperset(value):
+        raise Unauthenticated("token-category-unknown", claim=name)
     return frozenset(value)
+
+
+_CATEGORIES = frozenset(category.value for category in Category)
 
 
 def _name(claims: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from starlette.responses import StreamingResponse
 from xiapai_contracts.terms import Category, Tier, UnitKind
 
+from chassis.days import Day
 from chassis.http import PageSize
 from chassis.identity.access import principal
 from chassis.problems import Forbidden, NotFound, Unprocessable
@@ -27,7 +28,7 @@ router = APIRouter(prefix="/api/query", tags=["query 查询"])
 _PLAIN = r"^[^\x00-\x1f]*$"
 Code = Annotated[str, Path(max_length=64, pattern=_PLAIN)]
 Words = Annotated[str | None, Query(max_length=64, pattern=_PLAIN)]
-AsOf = Annotated[date | None, Query(description="valid on this day; today, or the half-year's last day, without it")]
+AsOf = Annotated[Day | None, Query(description="valid on this day; today, or the half-year's last day, without it")]
 Cursor = Annotated[str | None, Query(description="`next` of the page before")]
 
 

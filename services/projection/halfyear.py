@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-_WRITTEN = re.compile(r"([12][0-9]{3})H([12])")
+_WRITTEN = re.compile(r"(19[0-9]{2}|2[01][0-9]{2})H([12])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class HalfYear:
 
     @classmethod
     def read(cls, text: str) -> "HalfYear | None":
-        """From ``2026H1``; None for anything else."""
+        """From ``2026H1`` (1900 to 2199); None for anything else."""
         found = _WRITTEN.fullmatch(text)
         return cls(int(found[1]), int(found[2])) if found else None
 

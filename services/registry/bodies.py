@@ -1,7 +1,6 @@
 """What clients send: the bodies of the commands. Codes are at most 32 characters, texts 200; blanks at the ends go."""
 
 from dataclasses import dataclass
-from datetime import date
 from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, StringConstraints
@@ -17,6 +16,7 @@ from xiapai_contracts.terms import (
     UnitKind,
 )
 
+from chassis.days import Day
 from services.registry.codes import half_width
 from services.registry.commands.persons import Personal
 from services.registry.commands.postings import Contacts
@@ -80,7 +80,7 @@ class Renaming:
 
     __pydantic_config__: ClassVar[ConfigDict] = CONFIG
     name: Text
-    on: date
+    on: Day
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +89,7 @@ class Moving:
 
     __pydantic_config__: ClassVar[ConfigDict] = CONFIG
     parent: Code | None
-    on: date
+    on: Day
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +98,7 @@ class Merging:
 
     __pydantic_config__: ClassVar[ConfigDict] = CONFIG
     into: Code
-    on: date
+    on: Day
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +106,7 @@ class OnDay:
     """A day."""
 
     __pydantic_config__: ClassVar[ConfigDict] = CONFIG
-    on: date
+    on: Day
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +131,7 @@ class PersonBody:
     __pydantic_config__: ClassVar[ConfigDict] = CONFIG
     name: Text
     identity_number: Text | None = None
-    born: date | None = None
+    born: Day | None = None
     phone: Text | None = None
     cadre: CadreBody | None = None
 
@@ -153,8 +153,8 @@ class EarlierPostBody:
     __pydantic_config__: ClassVar[ConfigDict] = CONFIG
     duty: Text
     principal_leader: bool
-    starts: date
-    ends: date | None = None
+    starts: Day
+    ends: Day | None = None
     unit: Code | None = None
     unit_name: Text | None = None
 
@@ -180,8 +180,8 @@ class TermsBody:
     category: Category
     sender: Code
     host: Code
-    starts: date
-    ends: date
+    starts: Day
+    ends: Day
     basis: Text
     mode: Mode = Mode.SECONDMENT
     duty: Text | None = None
@@ -219,8 +219,8 @@ class Proposal(TermsBody):
 class Correction(TermsBody):
     """派驻更正: the whole posting as it should have stood. What is left out did not happen."""
 
-    arrived_on: date | None = None
-    ended_on: date | None = None
+    arrived_on: Day | None = None
+    ended_on: Day | None = None
     end_reason: EndReason | None = None
 
     def course(self) -> Course:
@@ -240,7 +240,7 @@ class Extending:
     """延期 to day ``ends``."""
 
     __pydantic_config__: ClassVar[ConfigDict] = CONFIG
-    ends: date
+    ends: Day
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,7 +249,7 @@ class HostChange:
 
     __pydantic_config__: ClassVar[ConfigDict] = CONFIG
     host: Code
-    on: date
+    on: Day
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -257,7 +257,7 @@ class Recalling:
     """召回."""
 
     __pydantic_config__: ClassVar[ConfigDict] = CONFIG
-    on: date
+    on: Day
     ground: RecallGround
     remark: Text | None = None
 
@@ -267,5 +267,5 @@ class EndingEarly:
     """提前结束."""
 
     __pydantic_config__: ClassVar[ConfigDict] = CONFIG
-    on: date
+    on: Day
     reason: Text | None = None

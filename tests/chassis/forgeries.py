@@ -170,6 +170,8 @@ def _claims(algorithm: str) -> Iterator[Forgery]:
             yield one(f"{role} of unit {unit!r}", "token-claims-incomplete", roles=[role], unit=unit)
     for categories in (None, [], [""], [7], "", {"A": 1}, ["a b"], ["A", None]):
         yield one(f"department {categories!r}", "token-claims-incomplete", roles=["department"], categories=categories)
+    for categories in (["A"], ["rural_guide"], ["RURAL_GUIDE", "NO_SUCH"], "RURAL_GUIDE NO_SUCH", ["RURAL_GUIDE."]):
+        yield one(f"department {categories!r}", "token-category-unknown", roles=["department"], categories=categories)
     unfit: tuple[Any, ...] = (None, "", [], "a b", 7)
     for person in unfit:
         yield one(f"cadre {person!r}", "token-claims-incomplete", roles=["cadre"], person=person)

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from chassis.clock import ZONE
+from chassis.days import is_meant
 from chassis.identity.login import current_session
 from chassis.identity.session import Session
 from chassis.problems import BadRequest
@@ -123,9 +124,12 @@ InHalf = Annotated[Look, Depends(looking_at_half)]
 
 def _day(written: str) -> date | None:
     try:
-        return date.fromisoformat(written) if written else None
+        day = date.fromisoformat(written) if written else None
     except ValueError:
         raise BadRequest("desk-day-wrong") from None
+    if day is not None and not is_meant(day):
+        raise BadRequest("desk-day-wrong")
+    return day
 
 
 def _known(written: str) -> int | datetime | None:

@@ -23,6 +23,7 @@ FAULTS: Final[dict[str, tuple[str, str]]] = {
         "Not a date. Use an Excel date, or 2026-03-01, 2026/3/1, 2026.3.1, 2026年3月1日.",
     ),
     "date-not-real": ("没有这一天。", "There is no such day."),
+    "day-out-of-range": ("日期应在 {first} 至 {last} 之间。", "The day should lie between {first} and {last}."),
     "date-is-a-number": (
         "单元格是数字而不是日期，请设为日期格式。",
         "The cell is a number without a date format; format it as a date.",

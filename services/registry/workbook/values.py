@@ -6,6 +6,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Final
 
+from chassis.days import FIRST, LAST, OUT_OF_RANGE, is_meant
 from services.registry import codes
 from services.registry.workbook.cells import Cell, Number, Odd
 from services.registry.workbook.columns import Column, Kind
@@ -163,7 +164,7 @@ def _days() -> Read:
         if isinstance(cell, Odd):
             raise Unread(cell.value)
         if isinstance(cell, date):
-            return cell
+            return _meant(cell)
         raise Unread("date-is-a-number" if isinstance(cell, Number) else "date-not-read")
 
     return read
@@ -174,12 +175,16 @@ def _day(text: str) -> date:
     if found is None:
         raise Unread("date-not-read")
     year, month, day = (int(part) for part in found.groups() if part)
-    if not 1900 <= year <= 2999:
-        raise Unread("date-not-real")
     try:
-        return date(year, month, day)
+        return _meant(date(year, month, day))
     except ValueError:
         raise Unread("date-not-real") from None
+
+
+def _meant(day: date) -> date:
+    if not is_meant(day):
+        raise Unread(OUT_OF_RANGE, first=str(FIRST), last=str(LAST))
+    return day
 
 
 _read_phone = _checked(codes.phone_number)

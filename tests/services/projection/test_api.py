@@ -179,6 +179,7 @@ async def test_what_was_sent_already_is_not_sent_again_to_the_same_eyes(
     [
         ("/situation/2026", {}, (422, "period-malformed")),
         ("/situation/2026H3", {}, (422, "period-malformed")),
+        ("/situation/9999H2", {}, (422, "period-malformed")),
         ("/situation/2026H1", {"as_of": "2026-07-01"}, (422, "as-of-outside-period")),
         ("/situation/2026H1", {"as_of": "yesterday"}, (422, "input-invalid")),
         ("/situation/2026H1", {"known_at": "soon"}, (400, "known-malformed")),
@@ -283,3 +284,13 @@ async def test_open_pages_are_told_when_the_vector_moves(reader: Reader, story: 
         assert f'"registry":{story.head}' in await anext(moves)
     finally:
         await moves.aclose()
+
+
+@pytest.mark.parametrize("path", ["/roster", "/coverage", "/units", "/situation/2026H1"])
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+async def test_a_day_that_nobody_means_is_refused(asker: Asker, path: str, day: str) -> None:
+    answer = await asker.get(path, as_of=day)
+    assert answer.status_code == 422
+    assert [(error["where"], error["code"]) for error in answer.json()["errors"]] == [
+        ("query.as_of", "day-out-of-range")
+    ]

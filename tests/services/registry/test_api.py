@@ -247,3 +247,13 @@ async def test_a_code_typed_with_full_width_digits_is_the_same_code_and_dots_alo
     assert (made.status_code, made.json()["code"]) == (201, "X12")
     for dots in (".", ".."):
         assert (await office.post("/units", unit | {"unit": dots})).status_code == 422
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31", "1899-12-31", "2200-01-01"])
+async def test_days_that_nobody_means_are_refused_wherever_one_comes_in(office: Clerk, day: str) -> None:
+    born = {"name": "王芳", "born": day}
+    bodies = (("/units/VILLAGE/rename", {"name": "新名", "on": day}, "body.on"), ("/persons", born, "body.born"))
+    for path, body, where in bodies:
+        answer = await office.post(path, body)
+        assert (answer.status_code, code(answer)) == (422, "input-invalid")
+        assert [(error["where"], error["code"]) for error in answer.json()["errors"]] == [(where, "day-out-of-range")]

@@ -110,6 +110,9 @@ def test_days_are_read_as_excel_dates_and_in_four_spellings(path: Path, written:
     ("written", "code"),
     [
         ("2026-02-30", "date-not-real"),
+        ("0001-01-01", "day-out-of-range"),
+        ("9999-12-31", "day-out-of-range"),
+        (datetime(9999, 12, 31), "day-out-of-range"),
         ("2026-3/1", "date-not-read"),
         ("三月一日", "date-not-read"),
         ("20260301", "date-not-read"),
