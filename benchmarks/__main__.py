@@ -11,7 +11,20 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from benchmarks import append, delivery, pgbench, projection, rebuild, relay
+from benchmarks import (
+    append,
+    commands,
+    delivery,
+    growth,
+    importing,
+    pgbench,
+    projection,
+    queries,
+    rebuild,
+    relay,
+    starting,
+    visible,
+)
 from benchmarks.lab import CHECKOUT, Lab
 from benchmarks.rows import Measure, Result, Row, gather
 from benchmarks.table import as_json, machine, screen, write
@@ -19,10 +32,16 @@ from deploy.embedded.kafka import is_possible
 
 PATHS: dict[str, Measure] = {
     "append": append.measure,
+    "command": commands.measure,
     "relay": relay.measure,
     "delivery": delivery.measure,
     "projection": projection.measure,
     "rebuild": rebuild.measure,
+    "visible": visible.measure,
+    "query": queries.measure,
+    "import": importing.measure,
+    "growth": growth.measure,
+    "start": starting.measure,
 }
 PAGE = CHECKOUT / "docs" / "performance.md"
 ROUNDS = 5

@@ -59,7 +59,7 @@ async def rate(
     address = urlsplit(dsn)
     defined = [part for name, value in (variables or {}).items() for part in ("-D", f"{name}={value}")]
     process = await asyncio.create_subprocess_exec(
-        program, "-n", "-M", protocol, "-c", str(clients), "-j", "2", "-T", str(max(1, round(seconds))), *defined,
+        program, "-n", "-M", protocol, "-c", str(clients), "-j", "2", "-T", str(max(2, round(seconds))), *defined,
         "-f", str(script), "-h", str(address.hostname), "-p", str(address.port), "-U", str(address.username),
         address.path.lstrip("/"),
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={"PGPASSWORD": str(address.password), "PATH": "/usr/bin:/bin"},
@@ -67,5 +67,5 @@ async def rate(
     out, err = await process.communicate()
     found = _RATE.search(out.decode())
     if process.returncode != 0 or found is None:
-        raise RuntimeError(f"pgbench failed: {err.decode()[-500:]}")
+        raise RuntimeError(f"pgbench failed ({process.returncode}): {(err + out).decode()[-500:]}")
     return float(found[1])

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from time import monotonic
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 from xiapai_contracts.registry import TOPICS
 from xiapai_contracts.topics import CODEC
 
@@ -27,14 +27,16 @@ async def measure(lab: Lab) -> AsyncGenerator[Round]:
     district = District(postings=lab.size(15_000, 1_500))
     async with published(lab, district) as there:
         for _ in range(lab.rounds):
-            ours = await project_all(lab, there)
+            ours, _ = await project_all(lab, there)
             seconds, seen = await read_through(there.kafka, evented(TOPICS), decode=True)
             yield Round(ROW, ours, seen / seconds)
 
 
-async def project_all(lab: Lab, there: Published) -> float:
-    """Events in a second into a live build, from the first rows on until the build holds everything."""
-    engine = connect(lab.database())
+async def project_all(lab: Lab, there: Published) -> tuple[float, str]:
+    """Events in a second into a live build, from the first rows on until the build holds everything; and the DSN of the
+    database that holds it."""
+    dsn = lab.database()
+    engine = connect(dsn)
     try:
         await migrate(engine)
         async with engine.begin() as connection:
@@ -48,12 +50,14 @@ async def project_all(lab: Lab, there: Published) -> float:
                 first, began = await _rows(connection, build.schema, running, 1)
                 while (await newest_cut(connection, build.handler)).position < there.events:
                     await _alive(running)
-                return (there.events - first) / (monotonic() - began)
+                rate = (there.events - first) / (monotonic() - began)
+                await connection.execute(text("ANALYZE"))
+            return rate, dsn
         finally:
             reader.stop()
             await running
     finally:
-        await _dropped(engine)
+        await engine.dispose()
 
 
 async def _rows(connection: AsyncConnection, schema: str, running: asyncio.Task[None], least: int) -> tuple[int, float]:
@@ -68,7 +72,3 @@ async def _alive(running: asyncio.Task[None]) -> None:
     await asyncio.sleep(0.02)
     if running.done():
         running.result()
-
-
-async def _dropped(engine: AsyncEngine) -> None:
-    await engine.dispose()
