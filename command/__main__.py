@@ -204,6 +204,76 @@ def doctor(
 
 
 @app.command()
+def chaos(
+    not_production: Annotated[
+        bool, typer.Option("--not-production", help="确认这不是生产环境 this is not production; needed")
+    ] = False,
+    commands: Annotated[int, typer.Option(min=10, help="命令条数 how many commands, at least")] = 200,
+    lanes: Annotated[int, typer.Option(min=1, max=64, help="同时的人数 clerks at work at once")] = 4,
+    copies: Annotated[
+        int, typer.Option(min=1, max=10, help="同一命令最多同时发几次 each is sent 1 to N times at once")
+    ] = 3,
+    pause: Annotated[
+        float, typer.Option(min=0, help="一人的两条命令之间(秒) between a clerk's commands, seconds")
+    ] = 0.0,
+    kills: Annotated[int, typer.Option(min=0, help="kill -9 api, relay, worker: of what ./xiapai up runs here")] = 0,
+    execute: Annotated[
+        list[str] | None, typer.Option("--exec", metavar="COMMAND", help="随机时刻运行的命令 run at random moments")
+    ] = None,
+    times: Annotated[int, typer.Option(min=1, help="每个 --exec 运行几次 how often each --exec")] = 3,
+    settle: Annotated[float, typer.Option(min=1, help="读者最后看到全部的时限(秒) until readers see all")] = 120,
+    seed: Annotated[int | None, typer.Option(help="随机数种子 for the same choices again")] = None,
+    report: Annotated[Path | None, typer.Option("--json", help="报告另存为 JSON report to a file")] = None,
+    data: DataOption = DEFAULT_DATA,
+    url: UrlOption = None,
+) -> None:
+    """混沌试验 break a trial installation under load, and see that no promise was broken.
+
+    发出命令(派驻的登记、提名、批准、到岗……),同时出故障;最后逐条核对:凡确认过的都在、都只生效一次,读者所见与命令一致,
+    同一个键换了命令必遭 422。只写区划 990117 的测试数据,代码以 990117-C… 开头;台账不能删除,所以只用于试验环境。
+
+    Gives commands (units, cadres, postings) while things break, and then accounts for each: whatever was acknowledged is
+    there, took effect once, and readers see it; another command under a used key was answered 422. Test data of division
+    990117 alone, codes beginning 990117-C…; a ledger forgets nothing, so only trial installations.
+
+    [bold]./xiapai up --no-demo --data trial[/bold]  然后 then
+    [bold]./xiapai chaos --data trial --kills 20 --not-production[/bold]
+    [bold]./xiapai chaos --url http://127.0.0.1:8080 --not-production --commands 2000 \\
+        --exec 'docker compose kill registry-relay; docker compose up -d registry-relay'[/bold]
+    没有 --kills 与 --exec 时由您自己制造故障 without either, the faults are yours to make (cut the network, restart the
+    database, fill the disk); [bold]--pause 0.5[/bold] 让命令延续更久 makes the commands last.
+
+    退出码 exits 0: 全部守住 all kept; 1: 有承诺未守住,或未能进行 a promise was broken, or it could not run;
+    3: 守住了,但有命令没有得到应答 kept, but some commands were never answered.
+    """
+    import random
+
+    from command.chaos import run as chaos_run
+    from command.chaos.course import name_of_run
+    from command.chaos.storm import Plan
+
+    chaos_run.consent(not_production)
+    address = place.find(data, url)
+    seed = random.randrange(2**32) if seed is None else seed
+    draw = random.Random(seed)
+    plan = Plan(name_of_run(), commands, lanes, copies, 0.1, pause, settle)
+    faults = chaos_run.faults(data, kills, execute or [], times, draw)
+    account = asyncio.run(chaos_run.loose(address, plan, faults, draw, console))
+    found = chaos_run.figures(account, plan, seed)
+    chaos_run.show(account, found, console)
+    if report is not None:
+        chaos_run.write(report, found)
+    code = 1 if not account.kept else 0 if account.complete else 3
+    if url is None:
+        from command import readmodels
+
+        code = asyncio.run(readmodels.audit(console)) or code
+    else:
+        console.print("再核对读模型 and where the ledgers are: ./xiapai audit, ./xiapai verify-chain")
+    raise typer.Exit(code)
+
+
+@app.command()
 def erase(
     person: Annotated[str, typer.Argument(help="人员编号 the person's number")],
     ground: Annotated[str, typer.Option(help="依据 why")] = "本人申请",

@@ -36,17 +36,21 @@ PORT = 8080
 READER = "xiapai_reader"
 """May read every ledger and nothing else: for audit and rebuild --from-ledger."""
 READY_SECONDS = 60.0
+PAUSE_SECONDS = (0.5, 15.0)
+WELL_SECONDS = 10.0
+"""One that ran for so long had started well, and is started again at once."""
 
 
 @dataclass
 class Child:
-    """One of our processes: started again, ever more slowly, when it ends by itself."""
+    """One of our processes: started again when it ends by itself, ever more slowly where it does so at once."""
 
     role: str
     start: Callable[[], subprocess.Popen[bytes]]
     process: subprocess.Popen[bytes] | None = None
-    pause: float = 0.5
+    pause: float = PAUSE_SECONDS[0]
     due: float = field(default_factory=time.monotonic)
+    began: float = 0.0
 
     def tend(self, say: Callable[[str], None]) -> None:
         """See that it runs."""
@@ -55,11 +59,13 @@ class Child:
             code = self.process.poll()
             if code is None:
                 return
+            if now - self.began > WELL_SECONDS:
+                self.pause = PAUSE_SECONDS[0]
             say(f"{self.role} 退出({code}),{self.pause:.0f} 秒后重启 ended, starting it again")
             self.process, self.due = None, now + self.pause
-            self.pause = min(self.pause * 2, 15.0)
+            self.pause = min(self.pause * 2, PAUSE_SECONDS[1])
         elif now >= self.due:
-            self.process = self.start()
+            self.process, self.began = self.start(), now
 
 
 def run(data: Path, port: int | None, *, demo: bool, console: Console) -> int:

@@ -24,13 +24,16 @@ from chassis.identity.principal import Role
 from chassis.settings import Settings
 from chassis.tools import kafka_settings, migrate_service
 from command.__main__ import app
+from command.chaos.run import open_client
+from command.chaos.verdict import Fact
+from command.chaos.words import Command
+from command.place import Address
 from command.services import ledgers, services
 from deploy.embedded import process
 from deploy.embedded.apart import run_apart
 from ledger.database import connect
 from ledger.kafka import ensure_topics
 from services.projection.audit import Audited, audit, ledger_events
-from tests.e2e.words import Command
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 ROLES = ("api", "relay", "worker")
@@ -130,6 +133,10 @@ class System:
         with httpx.Client(base_url=self.url, headers=headers, timeout=30, trust_env=False, limits=limits) as made:
             yield made
 
+    def http(self, at_once: int = 20) -> httpx.AsyncClient:
+        """The same for the office, for many requests at once."""
+        return open_client(Address(self.url, mint(self.settings, Role.OFFICE)), at_once)
+
     def command(self, *arguments: str) -> Result:
         """`./xiapai ARGUMENTS` on this system, without the second that a process of its own takes to start."""
         return CliRunner().invoke(app, arguments, env=self.environment | {"COLUMNS": "200"})
@@ -151,6 +158,11 @@ class System:
         """Position, stream and name of all that a service recorded."""
         found = self.rows(service, "SELECT position, stream, name FROM ledger ORDER BY position")
         return [(row["position"], row["stream"], row["name"]) for row in found]
+
+    def facts(self, service: str) -> list[tuple[int, Fact, str]]:
+        """Position, stream with version, and name of all that a service recorded."""
+        found = self.rows(service, "SELECT position, stream, version, name FROM ledger ORDER BY position")
+        return [(row["position"], (row["stream"], row["version"]), row["name"]) for row in found]
 
     def audited(self) -> None:
         """Roster, coverage and figures are as the projection's own second opinion folds them from the ledger."""

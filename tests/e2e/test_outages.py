@@ -7,12 +7,12 @@ from pathlib import Path
 import httpx
 import pytest
 
+from command.chaos.words import approve, arrive, person, propose, unit
 from command.services import services
 from deploy.embedded import process
 from deploy.embedded.kafka import EmbeddedKafka
 from deploy.embedded.postgres import EmbeddedPostgres
 from tests.e2e.system import ROLES, System, give, new_key, records, roster, system, until, xiapai
-from tests.e2e.words import approve, arrive, person, propose, unit
 from tests.infra.servers import Infra
 
 

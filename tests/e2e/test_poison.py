@@ -13,10 +13,10 @@ from xiapai_contracts.record import MARKER, Headers, Meta, from_headers, to_head
 from xiapai_contracts.registry import POSTINGS
 
 from chassis.tools import kafka_settings
+from command.chaos.words import approve, arrive, extend, person, propose, unit
 from ledger.kafka import partition_of, topic_name
 from tests.e2e.conftest import prepared
 from tests.e2e.system import System, records, roster, until
-from tests.e2e.words import approve, arrive, extend, person, propose, unit
 from tests.infra.servers import Infra
 
 REACTING = {"reporting": "reporting-first-report", "assessment": "assessment-ability-baseline"}

@@ -7,8 +7,8 @@ from threading import Barrier
 import httpx
 import pytest
 
+from command.chaos.words import person, propose, unit
 from tests.e2e.system import System, give, new_key
-from tests.e2e.words import person, propose, unit
 
 
 @pytest.fixture
@@ -60,17 +60,3 @@ def test_a_key_that_comes_again_with_another_command_is_refused(api_alone: Syste
         refused = give(http, other, key)
         assert (refused.status_code, refused.json()["code"]) == (422, "idempotency-key-reused")
         assert names_in(api_alone, other.stream) == []
-
-
-def test_fifty_repeats_at_once_have_one_effect(api_alone: System, http: httpx.Client) -> None:
-    together, key, command = Barrier(50), new_key(), unit("V50")
-
-    def repeat(_: int) -> httpx.Response:
-        together.wait()
-        return give(http, command, key)
-
-    with ThreadPoolExecutor(50) as pool:
-        answers = list(pool.map(repeat, range(50)))
-    assert {answer.status_code for answer in answers} == {201}, {answer.text for answer in answers}
-    assert len({(answer.content, answer.headers["Position"]) for answer in answers}) == 1
-    assert names_in(api_alone, "unit-V50") == ["unit.registered"]

@@ -191,6 +191,18 @@ def test_a_token_opens_the_api_also_by_its_address(running: Up, tmp_path: Path) 
         assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
 
 
+def test_chaos_kills_what_up_runs_and_finds_every_promise_kept(running: Up, tmp_path: Path) -> None:
+    refused = running.xiapai("chaos", "--kills", "3")
+    one_line(refused, "--not-production")
+    report = tmp_path / "report.json"
+    said = running.done("chaos", "--not-production", "--commands", "60", "--kills", "3", "--json", str(report))
+    found = json.loads(report.read_text())
+    assert found["kept"] and found["acknowledged"] == found["commands"] >= 60, said
+    assert sum(found["faults"].values()) == 3 and found["other_commands_under_a_used_key"]["refused_422"] > 0
+    failed = running.xiapai("chaos", "--not-production", "--commands", "20", "--exec", "echo no such thing; false")
+    assert failed.returncode == 1 and "no such thing" in failed.stderr, failed.stdout + failed.stderr
+
+
 def test_an_erased_person_is_nowhere_in_clear(running: Up, tmp_path: Path) -> None:
     extra = CADRE | {"人员编号": "R9", "姓名": "柏问渠", "公民身份号码": None, "手机": None}
     book = write(tmp_path / "one.xlsx", None, 单位=[UNIT], 干部=[extra], 履历=[], 派驻=[])

@@ -12,12 +12,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from xiapai_contracts.registry import POSTINGS
 
+from command.chaos.words import approve, arrive, person, propose, unit
 from deploy.embedded.process import free_port
 from ledger.kafka import partition_of
 from tests.e2e.conftest import prepared
 from tests.e2e.system import ROLES, System, records, roster, until
 from tests.e2e.test_poison import inject
-from tests.e2e.words import approve, arrive, person, propose, unit
 from tests.infra.servers import Infra
 
 ALERTS = Path(__file__).resolve().parents[2] / "deploy" / "prometheus" / "alerts.yml"

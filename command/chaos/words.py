@@ -1,7 +1,10 @@
-"""What the tests of the whole speak of: a bureau that sends, villages that take in, cadres and postings, in commands."""
+"""Commands, and what each comes to: a bureau that sends, villages that take in, cadres and postings."""
 
 from dataclasses import dataclass
 from typing import Any
+
+DIVISION = "990117"
+"""Not assigned, so nobody's data: GB/T 2260 knows no such division."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +22,7 @@ class Command:
 
 def unit(code: str, kind: str = "VILLAGE", parent: str | None = None) -> Command:
     """单位登记."""
-    body = {"unit": code, "name": f"{code}单位", "kind": kind, "parent": parent}
+    body = {"unit": code, "name": f"{code}单位", "kind": kind, "parent": parent, "division": DIVISION}
     return Command("/api/registry/units", body, f"unit-{code}", ("unit.registered",))
 
 
