@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from xiapai_contracts.event import Codec, MalformedEvent, UnknownEvent
-from xiapai_contracts.record import KEY_CHANGED, MARKER, Headers, MalformedRecord, Meta, from_headers, to_headers
+from xiapai_contracts.record import KEY_CHANGED, MARKER, Headers, MalformedRecord, Meta, from_headers_of, to_headers
 from xiapai_contracts.topic import Topic
 
 from ledger.watermark import Watermark
@@ -107,11 +107,11 @@ def sift(
     spoiled: set[str] = set()
     # An unreadable record may be the one that the next record's `previous` names.
     bridge = False
-    for record in records:
-        try:
-            meta = _readable(topic, record)
-        except MalformedRecord as error:
-            result.letters.append(_unreadable(topic, number, record, error))
+    published: datetime | None = None
+    for record, read in zip(records, from_headers_of([record.headers for record in records]), strict=True):
+        meta = _readable(topic, record, read)
+        if isinstance(meta, MalformedRecord):
+            result.letters.append(_unreadable(topic, number, record, meta))
             result.unreadable += 1
             bridge = True
             if not result.gap:
@@ -148,7 +148,10 @@ def sift(
                 result.events.append(found)
         bridge = False
         if meta.position >= reached:
-            reached, hash_, offset, reached_at = meta.position, meta.hash, record.offset, _later(reached_at, meta)
+            reached, hash_, offset = meta.position, meta.hash, record.offset
+            if meta.published is not published:  # one object for all records of a wave
+                published = meta.published
+                reached_at = published if reached_at is None else max(reached_at, published)
     result.mark = Watermark(
         epoch=epoch,
         position=position,
@@ -162,23 +165,20 @@ def sift(
     return result
 
 
-def _later(known: datetime | None, meta: Meta) -> datetime:
-    return meta.published if known is None else max(known, meta.published)
-
-
-def _readable(topic: Topic, record: KafkaRecord) -> Meta:
-    meta = from_headers(record.headers)
+def _readable(topic: Topic, record: KafkaRecord, meta: Meta | MalformedRecord) -> Meta | MalformedRecord:
+    if isinstance(meta, MalformedRecord):
+        return meta
     if meta.source != topic.owner:
-        raise MalformedRecord(f"the source is not {topic.owner}")
+        return MalformedRecord(f"the source is not {topic.owner}")
     if meta.type == MARKER:
         if topic.compacted:
-            raise MalformedRecord("a marker in a compacted topic")
+            return MalformedRecord("a marker in a compacted topic")
     elif (meta.type == KEY_CHANGED) is not topic.compacted:
-        raise MalformedRecord("a change of a key belongs into a compacted topic, and only there")
+        return MalformedRecord("a change of a key belongs into a compacted topic, and only there")
     elif record.key != meta.stream.encode() or not meta.stream:
-        raise MalformedRecord("the key is not the stream of the headers")
+        return MalformedRecord("the key is not the stream of the headers")
     elif meta.position < 1:
-        raise MalformedRecord("an event without a position")
+        return MalformedRecord("an event without a position")
     return meta
 
 

@@ -100,7 +100,9 @@ class Codec:
                 raise TypeError(f"two events are called {event_type(known).event_name}")
         self._known = frozenset(self.types.values())
         self._encoder = msgspec.json.Encoder()
-        self._decoders = {name: msgspec.json.Decoder(known) for name, known in self.types.items()}
+        self._decoders = {
+            name: (msgspec.json.Decoder(known), event_type(known).event_version) for name, known in self.types.items()
+        }
 
     def encode(self, event: Any) -> bytes:
         """The event's fields as UTF-8 JSON, in the order of its declaration.
@@ -122,17 +124,17 @@ class Codec:
             UnknownEvent: no such name.
             MalformedEvent: not JSON, or a field is missing or of another type, or the version is below 1.
         """
-        decoder = self._decoders.get(name)
-        if decoder is None:
+        if name not in self._decoders:
             raise UnknownEvent(name)
+        decoder, current = self._decoders[name]
         if version < 1:
             raise MalformedEvent(f"{name} v{version}: versions count from 1")
-        known = event_type(self.types[name])
         try:
-            if version >= known.event_version:
+            if version >= current:
                 return decoder.decode(data)
+            known = event_type(self.types[name])
             fields = msgspec.json.decode(data)
-            for step in range(version, known.event_version):
+            for step in range(version, current):
                 fields = known.event_upcasts[step](fields)
             return msgspec.convert(fields, known)
         except msgspec.ValidationError as error:

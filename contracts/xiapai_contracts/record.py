@@ -6,9 +6,13 @@ ledger up to its position. A compacted topic carries no markers, since Kafka ref
 """
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from binascii import unhexlify
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import chain, repeat
+from typing import Any
+
+import msgspec
 
 SPEC_VERSION = "1.0"
 MARKER = "ledger.marker"
@@ -18,6 +22,7 @@ KEY_CHANGED = "ledger.key"
 
 Headers = list[tuple[str, bytes]]
 
+_PORTION = 250
 _DIGITS = re.compile(r"[0-9]{1,18}")
 
 
@@ -25,8 +30,7 @@ class MalformedRecord(ValueError):
     """The headers are not those of a record of this programme; the message names the header and never its value."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Meta:
+class Meta(msgspec.Struct, frozen=True, gc=False):
     """What the headers of a record say.
 
     ``epoch`` names the life of the source's ledger: it changes when the ledger is restored from a backup.
@@ -137,6 +141,119 @@ def from_headers(headers: Iterable[tuple[str, bytes | None]]) -> Meta:
         hash=read.octets("ce_hash"),
         traceparent=read.text("traceparent", ""),
     )
+
+
+def from_headers_of(records: Sequence[Sequence[tuple[str, bytes | None]]]) -> list[Meta | MalformedRecord]:
+    """What :func:`from_headers` gives for each of many records, or what it raises.
+
+    Records whose headers have the same names in the same order, as those of one writer have, are read column by column:
+    3.5 us a record instead of 12 (measured in one run). In portions, since what does not fit into the processor's cache
+    takes twice as long.
+    """
+    found: list[Meta | MalformedRecord] = []
+    for start in range(0, len(records), _PORTION):
+        found += _read_portion(records[start : start + _PORTION])
+    return found
+
+
+def _read_portion(records: Sequence[Sequence[tuple[str, bytes | None]]]) -> list[Meta | MalformedRecord]:
+    shapes: dict[tuple[int, str], list[int]] = {}
+    for index, headers in enumerate(records):
+        shapes.setdefault((len(headers), headers[-1][0] if headers else ""), []).append(index)
+    if len(shapes) == 1:
+        return _read_alike(records)
+    found: dict[int, Meta | MalformedRecord] = {}
+    for indices in shapes.values():
+        found.update(zip(indices, _read_alike([records[index] for index in indices]), strict=True))
+    return [found[index] for index in range(len(records))]
+
+
+def _read_alike(records: Sequence[Sequence[tuple[str, bytes | None]]]) -> list[Meta | MalformedRecord]:
+    try:
+        columns = _columns(records)
+        if columns is not None:
+            return _metas(columns, len(records))
+    except (AttributeError, LookupError, TypeError, ValueError):
+        pass  # one of them is not as it should be: which one, and why, is told by reading them singly
+    return [_read_one(headers) for headers in records]
+
+
+def _read_one(headers: Iterable[tuple[str, bytes | None]]) -> Meta | MalformedRecord:
+    try:
+        return from_headers(headers)
+    except MalformedRecord as error:
+        return error
+
+
+def _columns(records: Sequence[Sequence[tuple[str, Any]]]) -> dict[str, list[Any]] | None:
+    """The values of each header, where all records have the same ones, each once, in the same order."""
+    width = 2 * len(records[0])
+    flat = list(chain.from_iterable(chain.from_iterable(records)))
+    names = flat[0:width:2]
+    if len(records) < 2 or len(set(names)) != len(names) or flat[0::2] != names * len(records):
+        return None
+    return {name: flat[2 * index + 1 :: width] for index, name in enumerate(names)}
+
+
+def _metas(columns: Mapping[str, list[Any]], count: int) -> list[Meta | MalformedRecord]:
+    """Raises an exception of any sort where a value is not as it should be."""
+    types = columns["ce_type"]
+    least = 0 if types[0] == KEY_CHANGED.encode() else 1
+    if (least and {MARKER.encode(), KEY_CHANGED.encode()} & set(types)) or (
+        not least and types.count(types[0]) < count
+    ):
+        raise ValueError("of several kinds")
+    if columns["ce_specversion"].count(SPEC_VERSION.encode()) < count:
+        raise ValueError("ce_specversion")
+    return list(
+        map(
+            Meta,
+            [source.removeprefix("/") for source in _repeated(_required(columns["ce_source"]))],
+            _repeated(_required(types)),
+            _repeated(_required(columns["ce_epoch"])),
+            _numbers(columns["ce_position"], least),
+            _numbers(columns["ce_previous"], 0),
+            _moments(columns["ce_published"]),
+            map(bytes.decode, _required(columns["ce_id"])),
+            map(bytes.decode, _required(columns["ce_subject"])),
+            _numbers(columns["ce_streamversion"], least),
+            _numbers(columns["ce_schemaversion"], 1),
+            _repeated(columns["ce_by"]) if "ce_by" in columns else repeat(""),
+            map(bytes.decode, columns["ce_cause"]) if "ce_cause" in columns else repeat(""),
+            _moments(columns["ce_at"]) if "ce_at" in columns else repeat(None),
+            _moments(columns["ce_time"]) if "ce_time" in columns else repeat(None),
+            map(unhexlify, columns["ce_streamhash"]) if "ce_streamhash" in columns else repeat(b""),
+            map(unhexlify, columns["ce_hash"]) if "ce_hash" in columns else repeat(b""),
+            _repeated(columns["traceparent"]) if "traceparent" in columns else repeat(""),
+        )
+    )
+
+
+def _required(values: list[bytes]) -> list[bytes]:
+    if not all(values):
+        raise ValueError("empty")
+    return values
+
+
+def _repeated(values: list[bytes]) -> Iterable[str]:
+    known = {value: value.decode() for value in set(values)}
+    return map(known.__getitem__, values)
+
+
+def _numbers(values: list[bytes], least: int) -> list[int]:
+    if not b"".join(_required(values)).isdigit() or max(map(len, values)) > 18:
+        raise ValueError("no number")
+    numbers = list(map(int, values))
+    if min(numbers) < least:
+        raise ValueError("too low")
+    return numbers
+
+
+def _moments(values: list[bytes]) -> Iterable[datetime]:
+    known = {value: datetime.fromisoformat(value.decode()) for value in set(values)}
+    if None in {moment.utcoffset() for moment in known.values()}:
+        raise ValueError("no offset")
+    return map(known.__getitem__, values)
 
 
 def _timestamp(moment: datetime) -> bytes:

@@ -1,15 +1,23 @@
 """The headers of a record say what its reader needs, come back as they were, and are named when they are malformed."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from xiapai_contracts import published
 from xiapai_contracts.headers import EVENT_HEADERS, KEY_HEADERS, MARKER_HEADERS
-from xiapai_contracts.record import KEY_CHANGED, MARKER, MalformedRecord, Meta, from_headers, to_headers
+from xiapai_contracts.record import (
+    KEY_CHANGED,
+    MARKER,
+    MalformedRecord,
+    Meta,
+    from_headers,
+    from_headers_of,
+    to_headers,
+)
 
 NOON = datetime(2026, 7, 1, 12, 0, 0, 123456, tzinfo=timezone(timedelta(hours=8)))
 ARRIVED = Meta(
@@ -162,3 +170,50 @@ NAIVE = datetime(2026, 7, 1)
 def test_a_time_without_its_offset_is_not_written(meta: Meta) -> None:
     with pytest.raises(ValueError, match="without its offset"):
         to_headers(meta)
+
+
+def singly(headers: list[tuple[str, bytes | None]]) -> Meta | str:
+    try:
+        return from_headers(headers)
+    except MalformedRecord as refused:
+        return str(refused)
+
+
+def together(records: list[list[tuple[str, bytes | None]]]) -> list[Meta | str]:
+    return [found if isinstance(found, Meta) else str(found) for found in from_headers_of(records)]
+
+
+ALIKE: list[list[tuple[str, bytes | None]]] = [
+    list(to_headers(replace(ARRIVED, position=n, version=n, id=f"i{n}", stream=f"posting-{n % 3}")))
+    for n in range(1, 9)
+]
+OTHERS: list[list[tuple[str, bytes | None]]] = [
+    list(to_headers(replace(ARRIVED, type=MARKER))),
+    list(to_headers(replace(ARRIVED, type=KEY_CHANGED, version=0))),
+    list(to_headers(replace(ARRIVED, type=KEY_CHANGED, version=1))),
+    list(to_headers(replace(ARRIVED, cause="reporting/1", by="", traceparent="t"))),
+    [],
+    [("ce_type", b"posting.arrived")],
+]
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(ALIKE + OTHERS), max_size=600))
+def test_many_records_are_read_as_each_alone(records: list[list[tuple[str, bytes | None]]]) -> None:
+    assert together(records) == [singly(headers) for headers in records]
+
+
+@settings(deadline=None)
+@pytest.mark.parametrize("name", [name for name, _ in to_headers(ARRIVED)])
+@given(
+    value=st.one_of(
+        st.none(),
+        st.binary(max_size=40),
+        st.sampled_from([b"0", b"-1", b"+1", b" 1", b"1_0", b"2026-07-01", b"9" * 19]),
+    )
+)
+def test_one_record_that_is_not_as_promised_spoils_no_other(name: str, value: bytes | None) -> None:
+    other = [header if header[0] != name else (name, value) for header in ALIKE[3]]
+    doubled = [*ALIKE[4], (name, value)]
+    for records in ([*ALIKE, other], [other, other], [*ALIKE, doubled, doubled], [doubled]):
+        assert together(records) == [singly(headers) for headers in records]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
@@ -53,7 +54,7 @@ class Log:
             hash=b"%032d" % position,
         )
         self.last = position
-        meta = replace(meta, **{name: value for name, value in changes.items() if name != "value"})
+        meta = msgspec.structs.replace(meta, **{name: value for name, value in changes.items() if name != "value"})
         value = changes.get("value", CODEC.encode(JarFilled(grams=position)))
         return self._add(meta, stream.encode(), value)
 
