@@ -1,12 +1,12 @@
 """Read topics for one handler: an aiokafka consumer whose positions come from the handler's database.
 
-Partitions come and go by the consumer group; where to read in them is the watermark's to say, and the group's committed
-offsets are only for those who watch the lag.
+Partitions come and go by the consumer group (:mod:`ledger.membership`); where to read in them is the watermark's to say,
+and the group's committed offsets are only for those who watch the lag.
 """
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
@@ -16,57 +16,39 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from xiapai_contracts.event import Codec
-from xiapai_contracts.record import Headers, MalformedRecord, from_headers
+from xiapai_contracts.record import MalformedRecord, from_headers
+from xiapai_contracts.topic import Topic
 
 from ledger import watermark
-from ledger.deliver import Batch, Fenced, Handler, Outcome, StillConflicting, deliver
+from ledger.deliver import Batch, Fenced, Handler, Prepared, StillConflicting, apply, prepare
 from ledger.entry import Unavailable
-from ledger.kafka import Admin, KafkaSettings, Partition, describe, topic_name
+from ledger.fetch import Found, fetch
+from ledger.kafka import KafkaSettings, Partition, describe, topic_name
+from ledger.membership import member, missing_topic
 from ledger.reason import reason_of
 from ledger.trouble import is_trouble
 from ledger.watermark import Watermark
 
 log = logging.getLogger(__name__)
 
-BATCH_RECORDS = 2000
-IDLE_MS = 200
 COURTESY_SECONDS = 5.0
-LEAVE_SECONDS = 5.0
 VERIFY_SECONDS = 5.0
 PAUSE_SECONDS = (0.1, 5.0)
+STOP_SECONDS = 8.0
 
 
 @dataclass(slots=True)
 class Place:
-    """A partition that is ours: what we believe its watermark to be. ``verifying`` since a monotonic time: the next
-    record must be the one that the watermark names."""
+    """A partition that is ours: what we believe its watermark to be. ``read`` is the offset that is fetched next;
+    ``verifying`` since a monotonic time: the next record must be the one that the watermark names."""
 
-    topic: Any
+    topic: Topic
+    at_broker: TopicPartition
     mark: Watermark
+    read: int = 0
     verifying: float | None = None
     rewound: bool = False
     scanning: bool = False
-
-
-@dataclass(slots=True)
-class Unreadable:
-    """Stands for a record whose bytes the client cannot take apart."""
-
-    offset: int
-    headers: Headers
-    key: bytes | None = None
-    value: bytes | None = None
-
-
-async def _leave(consumer: AIOKafkaConsumer) -> None:
-    """Stop a client, and wait for it a little: one in the middle of joining its group may let nobody end it, and must
-    not keep the process from ending."""
-    leaving = asyncio.ensure_future(consumer.stop())
-    done, _ = await asyncio.wait({leaving}, timeout=LEAVE_SECONDS)
-    if not done:
-        leaving.cancel()
-    elif (error := leaving.exception()) and not isinstance(error, KafkaError | TimeoutError | OSError):
-        raise error
 
 
 class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -80,7 +62,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
         self._places: dict[Partition, Place] = {}
         self._fresh: set[Partition] = set()
         self._generation = 0
-        self._busy = asyncio.Lock()
+        self._delivery: asyncio.Task[bool] | None = None
         self._leaving = False
         self._stopping = asyncio.Event()
         self.ended = asyncio.Event()
@@ -101,6 +83,13 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
         """Finish the batch at hand, then leave the group."""
         self._stopping.set()
 
+    async def end(self, running: "asyncio.Task[None]") -> None:
+        """Stop what runs, and wait for it. A batch that the database holds up is given up, and comes again."""
+        self.stop()
+        await asyncio.wait({running}, timeout=STOP_SECONDS)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
     async def run(self) -> None:
         """Read until stopped. Ends with the failure where one is neither the broker's nor the database's."""
         self.ended.clear()
@@ -114,7 +103,11 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
         while not self._stopping.is_set():
             began = monotonic()
             try:
-                if await self._topics_are_there():
+                missing = await missing_topic(self._settings, self.handler.topics)
+                self.last_progress = monotonic()
+                if missing:
+                    self._say(missing)
+                else:
                     await self._consume()
             except Exception as error:
                 if not (isinstance(error, KafkaError) or is_trouble(error)):
@@ -122,45 +115,37 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
                 self._say(f"broker: {describe(error)}")
             self.last_progress = monotonic()
             pause = PAUSE_SECONDS[0] if monotonic() - began > 10 else min(pause * 2, PAUSE_SECONDS[1])
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), pause)
+            await self._pause(pause)
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
 
     def _say(self, trouble: str) -> None:
         if trouble and trouble != self.trouble:
             log.warning("%s: %s", self.handler.name, trouble)
         self.trouble = trouble
 
-    async def _topics_are_there(self) -> bool:
-        async with Admin(self._settings) as admin:
-            there = await admin.partitions()
-        self.last_progress = monotonic()
-        for name, topic in self._topics.items():
-            if there.get(name) != topic.partitions:
-                found = f"has {there[name]} partitions, not {topic.partitions}" if name in there else "is not there"
-                self._say(f"topic {name} {found}: the relay of {topic.owner} makes it")
-                return False
-        return True
-
     # ---- the group gives and takes partitions ----------------------------------------------------------------------
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
         self._leaving = True
         try:
-            async with self._busy:
-                self._generation += 1
-                self._places.clear()
-                self._fresh.clear()
-                self.alarms.clear()
+            while self._delivery is not None and not self._delivery.done():
+                await asyncio.wait({self._delivery})
+            self._forget()
+            self.alarms.clear()
         finally:
             self._leaving = False
 
-    async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+    def _forget(self) -> None:
         self._generation += 1
         self._places.clear()
-        self._fresh = {(self._topics[one.topic].name, one.partition) for one in assigned}
+        self._fresh.clear()
 
-    def _at_broker(self, partition: Partition) -> TopicPartition:
-        return TopicPartition(self._settings.prefix + partition[0], partition[1])
+    async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        self._forget()
+        self._fresh = {(self._topics[one.topic].name, one.partition) for one in assigned}
 
     async def _position(self, consumer: AIOKafkaConsumer) -> None:
         """Find out where to read in the partitions that we were given, and go there."""
@@ -172,28 +157,27 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
             if not is_trouble(error):
                 raise
             self._say(f"database: {reason_of(error)}")
-            await asyncio.sleep(0.5)
+            await self._pause(0.5)
             return
         if generation != self._generation:
             return
         for partition, mark in marks.items():
-            place = Place(self._topic(partition), mark)
-            self._go(consumer, partition, place)
+            name = self._settings.prefix + partition[0]
+            place = Place(self._topics[name], TopicPartition(name, partition[1]), mark)
+            self._go(consumer, place)
             self._places[partition] = place
         self._fresh -= wanted
         self._say("")
 
-    def _topic(self, partition: Partition) -> Any:
-        return self._topics[self._settings.prefix + partition[0]]
-
-    def _go(self, consumer: AIOKafkaConsumer, partition: Partition, place: Place) -> None:
+    def _seek(self, consumer: AIOKafkaConsumer, place: Place, offset: int) -> None:
+        place.read = offset
         with suppress(IllegalStateError):  # no longer ours: the group has just taken it
-            if place.mark.offset < 0:
-                place.verifying = None
-                consumer.seek(self._at_broker(partition), 0)
-            else:
-                place.verifying = monotonic()
-                consumer.seek(self._at_broker(partition), place.mark.offset)
+            consumer.seek(place.at_broker, offset)
+
+    def _go(self, consumer: AIOKafkaConsumer, place: Place) -> None:
+        there = place.mark.offset >= 0
+        place.verifying = monotonic() if there else None
+        self._seek(consumer, place, place.mark.offset if there else 0)
 
     def _from_the_beginning(self, consumer: AIOKafkaConsumer, partition: Partition, place: Place) -> None:
         log.warning(
@@ -203,95 +187,72 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
             place.mark.offset,
         )
         place.verifying = None
-        with suppress(IllegalStateError):
-            consumer.seek(self._at_broker(partition), 0)
+        self._seek(consumer, place, 0)
 
     # ---- reading ----------------------------------------------------------------------------------------------------
 
     async def _consume(self) -> None:
-        session = int(self._settings.session_timeout_seconds * 1000)
-        consumer = AIOKafkaConsumer(
-            **self._settings.connection(),
-            group_id=self._settings.prefix + self.handler.name,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            session_timeout_ms=session,
-            heartbeat_interval_ms=session // 4,
-            max_poll_interval_ms=600_000,
-            fetch_max_wait_ms=IDLE_MS,
-        )
-        consumer.subscribe(list(self._topics), listener=self)
-        try:
-            await consumer.start()
-            while not self._stopping.is_set():
-                await self._once(consumer)
-        finally:
-            self._generation += 1
-            self._places.clear()
-            self._fresh.clear()
-            await _leave(consumer)
+        group = member(self._settings, self.handler.name, self.handler.topics, self, self._stopping)
+        async with group as consumer:
+            try:
+                while not self._stopping.is_set():
+                    await self._once(consumer)
+                await self._delivered()
+            finally:
+                self._forget()
+                if self._delivery is not None:
+                    self._delivery.cancel()
+                    await asyncio.gather(self._delivery, return_exceptions=True)
+                    self._delivery = None
 
     async def _once(self, consumer: AIOKafkaConsumer) -> None:
+        """Fetch a batch and sift it while the database is at work on the one before; then hand it over."""
         if self._fresh:
+            await self._delivered()
             await self._position(consumer)
-        found: Mapping[TopicPartition, Sequence[Any]]
-        positions = await self._positions(consumer)
-        try:
-            found = await consumer.getmany(timeout_ms=IDLE_MS, max_records=BATCH_RECORDS)
-        except UnicodeDecodeError:
-            found = await self._step(consumer, positions)
-        # No await between here and the lock's check: what was fetched under another assignment is dropped.
-        generation = self._generation
-        async with self._busy:
-            if generation == self._generation:
-                await self._handle(consumer, found)
+        generation, found = await self._fetched(consumer)
+        # What was fetched under another assignment is dropped.
+        prepared = self._prepared(consumer, found) if generation == self._generation else None
+        whole = await self._delivered()
+        if prepared is not None and generation == self._generation:
+            if whole and not self._leaving:
+                self._delivery = asyncio.create_task(self._deliver(prepared))
+            else:
+                self._again(prepared)
         self._unverified(consumer)
         await self._courtesy(consumer)
         self.last_progress = monotonic()
 
-    async def _positions(self, consumer: AIOKafkaConsumer) -> dict[TopicPartition, int]:
-        positions = {}
-        for partition in list(self._places):
-            with suppress(IllegalStateError):
-                positions[self._at_broker(partition)] = await consumer.position(self._at_broker(partition))
-        return positions
+    async def _fetched(self, consumer: AIOKafkaConsumer) -> tuple[int, Found]:
+        """What is there, and under which assignment; nothing where we are told to stop meanwhile, since the client waits
+        as long as a rebalance takes."""
+        positions = {place.at_broker: place.read for place in self._places.values()}
 
-    async def _step(
-        self, consumer: AIOKafkaConsumer, positions: Mapping[TopicPartition, int]
-    ) -> dict[TopicPartition, Sequence[Any]]:
-        """What is there, one partition after another, once the client broke on a record that it cannot take apart (a
-        header's name that is not UTF-8). What it had taken out of any partition by then is gone with it, and its
-        position moved: read again from ``positions``."""
-        found: dict[TopicPartition, Sequence[Any]] = {}
-        for at_broker, position in positions.items():
-            with suppress(IllegalStateError):  # no longer ours
-                consumer.seek(at_broker, position)
-                try:
-                    found |= await consumer.getmany(at_broker, timeout_ms=IDLE_MS, max_records=BATCH_RECORDS)
-                except UnicodeDecodeError:
-                    consumer.seek(at_broker, position)
-                    found[at_broker] = await self._up_to_unreadable(consumer, at_broker)
-        return found
+        async def fetching() -> tuple[int, Found]:
+            found = await fetch(consumer, positions)
+            return self._generation, found
 
-    async def _up_to_unreadable(self, consumer: AIOKafkaConsumer, at_broker: TopicPartition) -> list[Any]:
-        """The records of one partition, the last of them `Unreadable` in place of the one that breaks the client."""
-        records: list[Any] = []
-        while len(records) < BATCH_RECORDS:
-            try:
-                found = await consumer.getmany(at_broker, timeout_ms=IDLE_MS, max_records=1)
-            except UnicodeDecodeError:
-                offset = await consumer.position(at_broker)
-                consumer.seek(at_broker, offset + 1)
-                return [*records, Unreadable(offset, [])]
-            if not found:
-                break
-            records += found[at_broker]
-        return records
+        fetched, told = asyncio.create_task(fetching()), asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait({fetched, told}, return_when=asyncio.FIRST_COMPLETED)
+            return fetched.result() if fetched.done() else (self._generation, {})
+        finally:
+            fetched.cancel()
+            told.cancel()
+
+    async def _delivered(self) -> bool:
+        """Wait until the batch before is in; False where it is not, and its partitions are to be positioned anew."""
+        if self._delivery is None:
+            return True
+        try:
+            return await self._delivery
+        finally:
+            self._delivery = None
 
     def _verified(self, consumer: AIOKafkaConsumer, partition: Partition, records: Sequence[Any]) -> Sequence[Any]:
         """Of these records those that are to be delivered; none where they are not what the watermark expects."""
         place = self._places[partition]
-        if place.verifying is None or not records:
+        if place.verifying is None:
             return records
         place.verifying = None
         first, mark = records[0], place.mark
@@ -308,8 +269,8 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
             return []
         if place.rewound:
             return records[1:]
-        if records[-1].offset + 1 < mark.next:
-            consumer.seek(self._at_broker(partition), mark.next)
+        if place.read < mark.next:
+            self._seek(consumer, place, mark.next)
         return [record for record in records if record.offset >= mark.next]
 
     def _unverified(self, consumer: AIOKafkaConsumer) -> None:
@@ -317,29 +278,28 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
             if place.verifying is not None and monotonic() - place.verifying > VERIFY_SECONDS:
                 self._from_the_beginning(consumer, partition, place)
 
-    async def _handle(self, consumer: AIOKafkaConsumer, found: Mapping[TopicPartition, Sequence[Any]]) -> None:
+    def _prepared(self, consumer: AIOKafkaConsumer, found: Found) -> Prepared | None:
         batches: dict[Partition, Batch] = {}
         for at_broker, all_records in found.items():
             partition = (self._topics[at_broker.topic].name, at_broker.partition)
             place = self._places.get(partition)
-            if place is not None and (records := self._verified(consumer, partition, all_records)):
+            if place is None or not all_records:
+                continue
+            place.read = all_records[-1].offset + 1
+            if records := self._verified(consumer, partition, all_records):
                 batches[partition] = Batch(place.topic, place.mark, records, place.scanning)
         if not batches:
-            return
-        try:
-            outcome = await self._deliver(batches)
-        except Fenced:
-            log.info("%s: another reader was here, reading on from where it came to", self.handler.name)
-            outcome = None
-            await asyncio.sleep(0.2)
-        if outcome is None:
-            for partition in batches:
-                del self._places[partition]
-            self._fresh |= set(batches)
-            return
-        self.unreadable += outcome.unreadable
-        for partition, mark in outcome.marks.items():
-            self._advance(consumer, partition, mark, partition in outcome.gaps)
+            return None
+        prepared = prepare(self._codec, batches)
+        for partition, mark in prepared.outcome.marks.items():
+            self._advance(consumer, partition, mark, partition in prepared.outcome.gaps)
+        return prepared
+
+    def _again(self, prepared: Prepared) -> None:
+        """Read from where the database says that these partitions are."""
+        for partition in prepared.batches:
+            self._places.pop(partition, None)
+        self._fresh |= set(prepared.batches)
 
     def _advance(self, consumer: AIOKafkaConsumer, partition: Partition, mark: Watermark, gap: bool) -> None:
         place = self._places[partition]
@@ -361,27 +321,34 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
                 mark.position,
             )
         place.rewound = True
-        self._go(consumer, partition, place)
+        self._go(consumer, place)
 
-    async def _deliver(self, batches: Mapping[Partition, Batch]) -> Outcome | None:
-        """Try until it is done; None where we are to give the partitions back first."""
-        pause = PAUSE_SECONDS[0]
+    async def _deliver(self, prepared: Prepared) -> bool:
+        """Try until it is done; False where another reader was here, or where we are to give the partitions back."""
+        pause, generation = PAUSE_SECONDS[0], self._generation
         while True:
             try:
-                outcome = await deliver(self._engine, self.handler, self._codec, batches)
-                self._say("")
-                return outcome
+                outcome = await apply(self._engine, self.handler, prepared)
             except Fenced:
-                raise
+                log.info("%s: another reader was here, reading on from where it came to", self.handler.name)
+                await self._pause(0.2)
+                break
             except Exception as error:
                 if not (isinstance(error, (StillConflicting, Unavailable)) or is_trouble(error)):
                     raise
                 self._say(f"database: {reason_of(error)}")
                 self.last_progress = monotonic()
+            else:
+                self._say("")
+                self.unreadable += outcome.unreadable
+                return True
             if self._leaving or self._stopping.is_set():
-                return None
-            await asyncio.sleep(pause)
+                break
+            await self._pause(pause)
             pause = min(pause * 2, PAUSE_SECONDS[1])
+        if generation == self._generation:
+            self._again(prepared)
+        return False
 
     async def _courtesy(self, consumer: AIOKafkaConsumer) -> None:
         now = monotonic()
@@ -389,11 +356,10 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
             return
         self._committed_at = now
         offsets, lag = {}, 0
-        for partition, place in self._places.items():
-            at_broker = self._at_broker(partition)
-            if at_broker in consumer.assignment():
-                offsets[at_broker] = place.mark.next
-                lag += max(0, (consumer.highwater(at_broker) or 0) - place.mark.next)
+        for place in self._places.values():
+            if place.at_broker in consumer.assignment():
+                offsets[place.at_broker] = place.mark.next
+                lag += max(0, (consumer.highwater(place.at_broker) or 0) - place.mark.next)
         self.lag = lag
         try:
             await asyncio.wait_for(consumer.commit(offsets), 3.0)

@@ -8,7 +8,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from xiapai_contracts.event import Codec
@@ -22,7 +21,18 @@ from ledger.sift import BEHIND, Delivered, KafkaRecord, Letter, letter, sift
 from ledger.trouble import is_trouble
 from ledger.watermark import Watermark
 
-__all__ = ["Batch", "Delivered", "Fenced", "Handler", "Outcome", "StillConflicting", "deliver"]
+__all__ = [
+    "Batch",
+    "Delivered",
+    "Fenced",
+    "Handler",
+    "Outcome",
+    "Prepared",
+    "StillConflicting",
+    "apply",
+    "deliver",
+    "prepare",
+]
 
 log = logging.getLogger(__name__)
 
@@ -72,8 +82,38 @@ class StillConflicting(Exception):
     """One event alone conflicts with other writers again and again: try the batch again later."""
 
 
+@dataclass(slots=True)
+class Prepared:
+    """Batches that were sifted, not yet applied. ``outcome`` is what comes of them where every event can be applied."""
+
+    batches: Mapping[Partition, Batch]
+    outcome: Outcome = field(default_factory=Outcome)
+    events: list[Delivered] = field(default_factory=list)
+    letters: list[Letter] = field(default_factory=list)
+
+
+def prepare(codec: Codec, batches: Mapping[Partition, Batch]) -> Prepared:
+    """Sift the batches. Pure: nothing is read or written."""
+    prepared = Prepared(batches)
+    outcome = prepared.outcome
+    for partition, batch in batches.items():
+        sifted = sift(batch.topic, partition[1], batch.held, batch.records, codec, scanning=batch.scanning)
+        outcome.marks[partition] = sifted.mark
+        outcome.unreadable += sifted.unreadable
+        if sifted.gap:
+            outcome.gaps.add(partition)
+        prepared.events += sifted.events
+        prepared.letters += sifted.letters
+    return prepared
+
+
 async def deliver(engine: AsyncEngine, handler: Handler, codec: Codec, batches: Mapping[Partition, Batch]) -> Outcome:
-    """Apply what is new in the batches, once.
+    """Prepare the batches and apply them: see :func:`apply`."""
+    return await apply(engine, handler, prepare(codec, batches))
+
+
+async def apply(engine: AsyncEngine, handler: Handler, prepared: Prepared) -> Outcome:
+    """Apply what is new, once; it may be tried again with the same.
 
     Raises:
         Fenced: see there.
@@ -81,28 +121,37 @@ async def deliver(engine: AsyncEngine, handler: Handler, codec: Codec, batches: 
         DBAPIError, OSError: the database is away (:func:`ledger.trouble.is_trouble`); what was not committed comes
             again. After a commit of unknown outcome the next call raises Fenced, which is right as well.
     """
-    outcome, events, letters = Outcome(), [], []
-    for partition, batch in batches.items():
-        sifted = sift(batch.topic, partition[1], batch.held, batch.records, codec, scanning=batch.scanning)
-        outcome.marks[partition] = sifted.mark
-        outcome.unreadable += sifted.unreadable
-        if sifted.gap:
-            outcome.gaps.add(partition)
-        events.append(sifted.events)
-        letters += sifted.letters
-    changed = {partition: mark for partition, mark in outcome.marks.items() if mark != batches[partition].held}
-    if not changed and not letters:
-        return outcome
+    marks = prepared.outcome.marks
+    changed = {partition: mark for partition, mark in marks.items() if mark != prepared.batches[partition].held}
+    if not changed and not prepared.letters:
+        return prepared.outcome
+    try:
+        return await _write(engine, handler, prepared, changed, _all_at_once)
+    except Exception as error:
+        if isinstance(error, (Fenced, Unavailable)) or is_trouble(error):
+            raise
+    # Savepoints are two round trips of about eight: only for a batch in which something was seen to fail.
+    return await _write(engine, handler, prepared, changed, _by_halves)
+
+
+Applying = Callable[[AsyncConnection, Handler, Sequence[Delivered]], Awaitable[list[Letter]]]
+
+
+async def _write(
+    engine: AsyncEngine, handler: Handler, prepared: Prepared, changed: dict[Partition, Watermark], applying: Applying
+) -> Outcome:
+    batches, outcome, letters = prepared.batches, prepared.outcome, list(prepared.letters)
+    streams = {one.meta.stream for one in prepared.events}
     async with engine.begin() as connection:
         there = await watermark.take(connection, handler.name, batches)
         if any(there.get(partition) != batch.held for partition, batch in batches.items()):
             raise Fenced(handler.name)
-        todo = list(chain.from_iterable(events))
-        streams = {one.meta.stream for one in todo}
         parked = await deadletters.parked_streams(connection, handler.name, streams) if streams else set()
-        ready = [one for one in todo if one.meta.stream not in parked]
-        letters += [letter(one, BEHIND) for one in todo if one.meta.stream in parked]
-        failed = await _apply(connection, handler, ready) if ready else []
+        ready = prepared.events
+        if parked:
+            ready = [one for one in ready if one.meta.stream not in parked]
+            letters += [letter(one, BEHIND) for one in prepared.events if one.meta.stream in parked]
+        failed = await applying(connection, handler, ready) if ready else []
         letters += failed
         # By position, so that the queue of a stream keeps its order (an undecodable event may precede in `letters`).
         letters.sort(key=lambda one: (one.topic, one.partition, one.offset))
@@ -124,7 +173,12 @@ async def deliver(engine: AsyncEngine, handler: Handler, codec: Codec, batches: 
     return outcome
 
 
-async def _apply(connection: AsyncConnection, handler: Handler, events: Sequence[Delivered]) -> list[Letter]:
+async def _all_at_once(connection: AsyncConnection, handler: Handler, events: Sequence[Delivered]) -> list[Letter]:
+    await handler.apply(connection, events)
+    return []
+
+
+async def _by_halves(connection: AsyncConnection, handler: Handler, events: Sequence[Delivered]) -> list[Letter]:
     """Apply all at once; where that fails, by halves, down to the single events that fail. Those are parked, with what
     follows them in their streams."""
     letters: list[Letter] = []

@@ -16,11 +16,9 @@ from faust.app.base import BootStrategy
 from sqlalchemy.ext.asyncio import AsyncEngine
 from xiapai_contracts.event import Codec
 
-from ledger.consume import Reader
+from ledger.consume import STOP_SECONDS, Reader
 from ledger.deliver import Handler
 from ledger.kafka import KafkaSettings
-
-STOP_SECONDS = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +128,8 @@ class Worker:
         )
         app.ours = [_Reading(reader, beacon=app.beacon) for reader in self.readers]
         app.ours += [_Ticking(seconds, call, beacon=app.beacon) for seconds, call in self._services]
-        await app.start()
         try:
+            await app.start()
             await app.wait_until_stopped()
         finally:
             for reader in self.readers:

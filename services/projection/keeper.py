@@ -67,9 +67,7 @@ class Keeper:
                         raise
                     log.warning("builds-not-seen", error=type(error).__name__)
         finally:
-            for reader, _ in self._readers.values():
-                reader.stop()
-            await asyncio.gather(*(task for _, task in self._readers.values()), return_exceptions=True)
+            await asyncio.gather(*(reader.end(task) for reader, task in self._readers.values()))
 
     async def look(self) -> None:
         """Once round: read into what is new, switch what has caught up, drop what is old."""

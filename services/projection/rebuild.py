@@ -129,8 +129,7 @@ async def _reading(
     try:
         yield task
     finally:
-        one.stop()
-        await asyncio.gather(task, return_exceptions=True)
+        await one.end(task)
 
 
 async def rebuild_from_ledger(

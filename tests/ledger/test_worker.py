@@ -3,12 +3,13 @@
 import asyncio
 import signal
 import struct
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -142,6 +143,43 @@ async def test_a_worker_told_to_end_finishes_its_batch(
         await says(worker, "stopped")
         assert await worker.wait() == 0
         assert await applied(engine) == [("jar-0", 1)]
+
+
+async def test_a_worker_that_is_still_joining_its_group_ends_at_once(engine: AsyncEngine, kafka: KafkaSettings) -> None:
+    """Beside a member that does not give its partitions back, the broker lets nobody in for as long as a session."""
+    await ensure_topics(kafka, TOPICS)
+    holding = Holding()
+    shelf = Shelf()
+    first = AIOKafkaConsumer(
+        bootstrap_servers=kafka.bootstrap,
+        group_id=kafka.prefix + shelf.handler.name,
+        session_timeout_ms=20_000,
+        heartbeat_interval_ms=500,
+    )
+    first.subscribe([kafka.prefix + topic.name for topic in shelf.handler.topics], listener=holding)
+    await first.start()
+    joining = asyncio.ensure_future(worker_for(kafka, engine, shelf).run())
+    await asyncio.wait_for(holding.asked.wait(), 20)
+    began = time.monotonic()
+    await stopped(joining)
+    assert time.monotonic() - began < 3
+    holding.given.set()
+    await first.stop()
+
+
+class Holding(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Keeps its partitions, asked for them, until they are ``given``."""
+
+    def __init__(self) -> None:
+        self.asked, self.given = asyncio.Event(), asyncio.Event()
+
+    async def on_partitions_revoked(self, revoked: Any) -> None:
+        if revoked:
+            self.asked.set()
+            await self.given.wait()
+
+    async def on_partitions_assigned(self, assigned: Any) -> None:
+        pass
 
 
 async def test_a_frozen_worker_that_wakes_again_writes_nothing(
