@@ -1,9 +1,9 @@
 """干部 what stands about a cadre besides the sealed fields: home unit, rank, duty; as known from position to position."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import Column, Index, Table, Text, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from xiapai_contracts.registry import CadreCorrected, CadreEnrolled
@@ -30,8 +30,7 @@ cadres = Table(
 Index("cadres_now", cadres.c.person, postgresql_where=text("known_to IS NULL"))
 
 
-@dataclass(frozen=True, slots=True)
-class Cadre:
+class Cadre(Struct, frozen=True, gc=False):
     """A cadre's record as known from one position on."""
 
     person: str

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 _BRACKETS = str.maketrans(dict.fromkeys("[［(（【〖", "〔") | dict.fromkeys("]］)）】〗", "〕"))
 _DIGITS = str.maketrans({chr(0xFF10 + n): str(n) for n in range(10)})
@@ -17,6 +18,7 @@ class Document:
     serial: int | None
 
 
+@lru_cache(maxsize=4096)
 def document(basis: str) -> Document:
     """The document that a posting cites; two ways to write one give equal results."""
     text = "".join(basis.split()).translate(_BRACKETS).translate(_DIGITS)

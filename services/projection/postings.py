@@ -1,9 +1,10 @@
 """派驻 the postings, as known from position to position: the table under the roster, the coverage and the figures."""
 
-from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import replace
 from sqlalchemy import ARRAY, Boolean, Column, Date, Index, Integer, Table, Text, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from xiapai_contracts.registry import (
@@ -64,8 +65,7 @@ Index("postings_now", postings.c.posting, postgresql_where=text("known_to IS NUL
 Index("postings_of_person", postings.c.person, postgresql_where=text("known_to IS NULL"))
 
 
-@dataclass(frozen=True, slots=True)
-class Posting:
+class Posting(Struct, frozen=True, gc=False):
     """A posting as known from one position on."""
 
     posting: str
@@ -99,8 +99,8 @@ class Posting:
             known_to,
             self.recorded_at,
             self.person,
-            self.tier.value,
-            self.category.value,
+            self.tier,
+            self.category,
             self.sender,
             self.hosts.since,
             self.hosts.values,
@@ -110,7 +110,7 @@ class Posting:
             cited.text,
             cited.year,
             cited.serial,
-            self.mode.value,
+            self.mode,
             self.duty,
             self.direction,
             self.sender_contact,
@@ -125,29 +125,58 @@ class Posting:
 
 
 def read(row: Any) -> Posting:
+    (
+        posting,
+        known_from,
+        _,
+        recorded_at,
+        person,
+        tier,
+        category,
+        sender,
+        host_since,
+        hosts,
+        starts,
+        ends,
+        basis,
+        _,
+        _,
+        _,
+        mode,
+        duty,
+        direction,
+        sender_contact,
+        host_contact,
+        approved,
+        declined,
+        closed,
+        arrived_on,
+        ended_on,
+        end_reason,
+    ) = row
     return Posting(
-        posting=row.posting,
-        known_from=row.known_from,
-        recorded_at=row.recorded_at,
-        person=row.person,
-        tier=Tier(row.tier),
-        category=Category(row.category),
-        sender=row.sender,
-        hosts=Timeline.of(row.host_since, row.hosts),
-        starts=row.starts,
-        ends=row.ends,
-        basis=row.basis,
-        mode=Mode(row.mode),
-        duty=row.duty,
-        direction=ExchangeDirection(row.direction) if row.direction else None,
-        sender_contact=row.sender_contact,
-        host_contact=row.host_contact,
-        approved=row.approved,
-        declined=row.declined,
-        closed=row.closed,
-        arrived_on=row.arrived_on,
-        ended_on=row.ended_on,
-        end_reason=EndReason(row.end_reason) if row.end_reason else None,
+        posting=posting,
+        known_from=known_from,
+        recorded_at=recorded_at,
+        person=person,
+        tier=Tier(tier),
+        category=Category(category),
+        sender=sender,
+        hosts=Timeline.of(host_since, hosts),
+        starts=starts,
+        ends=ends,
+        basis=basis,
+        mode=Mode(mode),
+        duty=duty,
+        direction=ExchangeDirection(direction) if direction else None,
+        sender_contact=sender_contact,
+        host_contact=host_contact,
+        approved=approved,
+        declined=declined,
+        closed=closed,
+        arrived_on=arrived_on,
+        ended_on=ended_on,
+        end_reason=EndReason(end_reason) if end_reason else None,
     )
 
 

@@ -9,11 +9,16 @@ from xiapai_contracts.registry import HEADS, KEYS, PERSONS, POSTINGS, UNITS
 from chassis.seal import Kek
 from ledger.deliver import Delivered, Handler
 from services.projection import cadres, events, persons, postings, units
-from services.projection.builds import Build, use
+from services.projection.builds import Build
 
 TOPICS = (UNITS, PERSONS, POSTINGS, KEYS, HEADS)
 
-_EPOCH = text("SELECT epoch, former FROM public.builds WHERE id = :id")
+# In one round trip what the build tells, and that the rest of the transaction means its tables. Plans are made anew,
+# since a table that grows from nothing is soon another than the one that an old plan was made for.
+_EPOCH = text("""
+SELECT epoch, former, set_config('search_path', :path, true), set_config('plan_cache_mode', 'force_custom_plan', true)
+  FROM public.builds WHERE id = :id
+""")
 _BORN = text("UPDATE public.builds SET epoch = :epoch WHERE id = :id AND epoch IS NULL")
 _SUCCEEDED = text("UPDATE public.builds SET successor = :epoch WHERE id = :id")
 
@@ -24,7 +29,6 @@ def handler(build: Build, kek: Kek) -> Handler:
     async def apply(connection: AsyncConnection, delivered: Sequence[Delivered]) -> None:
         ours = await _of_its_life(connection, build, delivered)
         if ours:
-            await use(connection, build)
             await project(connection, ours, kek)
 
     return Handler(build.handler, TOPICS, apply)
@@ -33,7 +37,7 @@ def handler(build: Build, kek: Kek) -> Handler:
 async def _of_its_life(connection: AsyncConnection, build: Build, delivered: Sequence[Delivered]) -> list[Delivered]:
     """Those of the ledger's life that the build tells. Of a later life it only notes the name, so that another build
     is begun; of a build that was dropped, nothing is left to do."""
-    row = (await connection.execute(_EPOCH, {"id": build.id})).one_or_none()
+    row = (await connection.execute(_EPOCH, {"id": build.id, "path": f"{build.schema}, public"})).one_or_none()
     if row is None:
         return []
     epoch = row.epoch

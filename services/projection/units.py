@@ -1,9 +1,11 @@
 """单位 the tree of units: what they were called and under whom, on a day, as known at a position (R5)."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import replace
 from sqlalchemy import ARRAY, Boolean, Column, Date, Index, Table, Text, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from xiapai_contracts.registry import (
@@ -47,8 +49,7 @@ units = Table(
 Index("units_now", units.c.unit, postgresql_where=text("known_to IS NULL"))
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(Struct, frozen=True, gc=False):
     """A unit as known from one position on."""
 
     unit: str

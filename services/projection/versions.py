@@ -4,14 +4,14 @@
 (None: it holds). Valid time stands inside the row. A batch is folded in memory, stream by stream, then written at once.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.deliver import Delivered
-from services.projection.tables import rows_of, upsert
+from services.projection.tables import rows_of, write_versions
 
 
 class Version(Protocol):
@@ -40,7 +40,9 @@ async def project(
         return
     key = table.columns[0].name
     found = await rows_of(connection, table, key, {key_of(d.event) for d in events}, "known_to IS NULL")
-    now: dict[str, V] = {getattr(row, key): read(row) for row in found}
+    there: dict[str, V] = {getattr(row, key): read(row) for row in found}
+    now = dict(there)
+    ended: list[tuple[str, int, int]] = []
     written: list[tuple[Any, ...]] = []
     for delivered in events:
         stream = key_of(delivered.event)
@@ -48,11 +50,11 @@ async def project(
         if before is not None:
             if delivered.meta.position <= before.known_from:
                 continue  # a watermark that was set back: it is in the table already
-            written.append(before.row(delivered.meta.position))
+            if before is there.get(stream):
+                ended.append((stream, before.known_from, delivered.meta.position))
+            else:
+                written.append(before.row(delivered.meta.position))
         now[stream] = evolve(before, delivered.event, delivered)
-    written.extend(version.row(None) for version in _changed(now, events, key_of))
-    await upsert(connection, table, written)
-
-
-def _changed(now: dict[str, V], events: Iterable[Delivered], key_of: Callable[[Any], str]) -> Iterable[V]:
-    return (now[stream] for stream in dict.fromkeys(key_of(d.event) for d in events))
+    written += [version.row(None) for stream, version in now.items() if version is not there.get(stream)]
+    if written:
+        await write_versions(connection, table, ended, written)

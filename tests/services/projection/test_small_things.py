@@ -8,12 +8,14 @@ from sqlalchemy import text
 from xiapai_contracts.terms import CATEGORIES, Tier
 
 from services.projection.blanks import BLANKS, COUNTED
+from services.projection.builds import use
 from services.projection.documents import document
 from services.projection.halfyear import HalfYear
 from services.projection.spelling import spell
-from services.projection.tables import array_text, like
+from services.projection.tables import like, rows_of, upsert
 from services.projection.timeline import Timeline
-from tests.services.projection.story import Reader, Story
+from services.projection.units import units
+from tests.services.projection.story import NOW, Reader, Story
 
 
 @pytest.mark.parametrize(
@@ -83,9 +85,30 @@ def test_the_blanks_are_42_and_the_first_24_are_counted() -> None:
 
 async def test_arrays_and_patterns_carry_any_sign(reader: Reader) -> None:
     nasty = ['a"b', "a\\b", "{x,y}", "NULL", "", " ", "号'", None]
-    async with reader.engine.connect() as connection:
-        found = await connection.scalar(text("SELECT CAST(CAST(:a AS text) AS text[])"), {"a": array_text(nasty)})
-        assert found == nasty
+    async with reader.engine.begin() as connection:
+        await use(connection, reader.build)
+        since = tuple(date(2026, 1, 1 + day) for day in range(len(nasty)))
+        for told in nasty:
+            row = (
+                "U1",
+                1,
+                None,
+                NOW,
+                "village",
+                told,
+                False,
+                told,
+                since,
+                tuple(nasty),
+                since[:1],
+                (None,),
+                None,
+                told,
+                None,
+            )
+            await upsert(connection, units, [row])
+            (found,) = await rows_of(connection, units, "unit", ["U1"])
+            assert tuple(found) == (*row[:8], list(since), nasty, [since[0]], [None], None, told, None)
         for sign in ("%", "_", "\\", "a\\_b%"):
             statement = text("SELECT CAST(:it AS text) LIKE CAST(:p AS text)")
             assert await connection.scalar(statement, {"it": sign, "p": like(sign)})
