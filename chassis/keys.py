@@ -8,6 +8,7 @@ import secrets
 import tempfile
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -40,6 +41,21 @@ def load_or_make_key(path: Path) -> bytes:
     if not path.exists():
         write_once(path, base64.urlsafe_b64encode(secrets.token_bytes(KEY_BYTES)).decode() + "\n")
     return load_key(path)
+
+
+def signing_key(path: Path, *, make: bool = False) -> Ed25519PrivateKey:
+    """The Ed25519 key whose private half is the key file's 32 bytes. KeyFileMistake."""
+    return Ed25519PrivateKey.from_private_bytes(load_or_make_key(path) if make else load_key(path))
+
+
+def public_key(path: Path) -> Ed25519PublicKey:
+    """From a file with the 32 bytes of the public half, as `public_text` writes it. KeyFileMistake."""
+    return Ed25519PublicKey.from_public_bytes(load_key(path))
+
+
+def public_text(key: Ed25519PrivateKey) -> str:
+    """The public half, for a file."""
+    return base64.urlsafe_b64encode(key.public_key().public_bytes_raw()).decode() + "\n"
 
 
 def write_once(path: Path, text: str) -> None:

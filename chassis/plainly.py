@@ -7,12 +7,13 @@ from sqlalchemy.exc import DBAPIError
 
 from chassis.keys import KeyFileMistake
 from chassis.settings_sources import SettingsMistake
+from ledger.backup.folder import BackupRefused
 from ledger.clock import ClockMismatch
 from ledger.kafka import TopicMismatch
 from ledger.migrate import SchemaMismatch
 from ledger.trouble import is_trouble
 
-_SAID = (SettingsMistake, KeyFileMistake, SchemaMismatch, ClockMismatch, TopicMismatch)
+_SAID = (SettingsMistake, KeyFileMistake, SchemaMismatch, ClockMismatch, TopicMismatch, BackupRefused)
 
 
 def plainly(error: BaseException) -> str | None:

@@ -1,6 +1,6 @@
 """What a service brings to the processes that host it, and what they hand to it."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ from chassis.catalogue import Sentence, Texts
 from chassis.clock import Clock
 from chassis.measures import Measure
 from chassis.settings import Settings
+from ledger.backup.save import Saved
 from ledger.command import Desk
 from ledger.deliver import Handler
 
@@ -55,6 +56,8 @@ class Service:
     ``router`` answers below ``/api/<name>`` (``query`` for the projection); it finds what ``open_api`` gave at
     ``request.app.state.<name>``. ``codec`` reads and writes the events it handles, ``topics`` are those it writes. ``migrations`` are Alembic folders beside the
     ledger's own, each with its version table. ``texts`` are its sentences, ``conflicts`` the refusals that are 409.
+    ``saved`` are the tables beside the ledger's that a backup keeps; all others are made anew from events.
+    ``erase_again`` takes the streams whose key a restore had to destroy, since they were erased after the backup.
     ``measures`` are what its database has to say at `/metrics`.
     A service with pages for people, who log in, gives the ``refusal_page`` that a browser sees at no address of ours.
     """
@@ -69,6 +72,8 @@ class Service:
     conflicts: frozenset[str] = frozenset()
     migrations: tuple[tuple[Path, str], ...] = ()
     larger_bodies: Mapping[str, int] = field(default_factory=dict)
+    saved: tuple[Saved, ...] = ()
+    erase_again: Callable[[Tools, Collection[str]], Awaitable[None]] | None = None
     measures: tuple[Measure, ...] = ()
     refusal_page: RefusalPage | None = None
 

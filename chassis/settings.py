@@ -153,6 +153,22 @@ class Settings(BaseSettings):
         default=30, ge=1, le=3650, description="days that an uploaded workbook is kept, for its back-copy"
     )
 
+    backups: Annotated[
+        _File, Field(description="folder in which backups lie; `backup` writes there, `doctor` tells their age")
+    ] = None
+    backup_keys: Annotated[
+        _File, Field(description="folder for the keys of persons in backups, on another medium than `backups`")
+    ] = None
+    backup_keys_days: int = Field(
+        default=30,
+        ge=1,
+        le=3650,
+        description="days after which a backup's keys are deleted by the next one, and refused by `restore`",
+    )
+    backup_key_file: Annotated[
+        _File, Field(description="32 bytes in base64url: signs backups (Ed25519); keep its public half apart")
+    ] = None
+
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="least level that is logged"
     )
@@ -207,7 +223,7 @@ class Settings(BaseSettings):
         if missing:
             raise SettingsMistake(f"{', '.join(missing)} must be set for this process; see chassis/SETTINGS.md")
 
-    def key_file(self, name: Literal["kek_file", "session_key_file"]) -> Path:
+    def key_file(self, name: Literal["kek_file", "session_key_file", "backup_key_file"]) -> Path:
         """The named key file; in development, without one, a file of the data folder (made there by who loads it)."""
         given: Path | None = getattr(self, name)
         if given is not None:

@@ -192,6 +192,79 @@ def verify_chain_(data: DataOption = DEFAULT_DATA) -> None:
     raise typer.Exit(asyncio.run(verify_chain(console)))
 
 
+BackupArgument = Annotated[
+    Path | None, typer.Argument(help="备份目录 folder of backups (XIAPAI_BACKUPS)", metavar="DIR")
+]
+KeysOption = Annotated[
+    Path | None,
+    typer.Option(help="密钥目录,另一介质 folder for the keys, elsewhere (XIAPAI_BACKUP_KEYS)", metavar="DIR"),
+]
+PublicOption = Annotated[
+    Path | None,
+    typer.Option(help="签名公钥 public half of the key that signed (backup-key.pub)", metavar="FILE", exists=True),
+]
+
+
+@app.command()
+def backup(
+    to: BackupArgument = None,
+    keys: KeysOption = None,
+    check: Annotated[
+        Path | None,
+        typer.Option(help="只校验这份备份,不需数据库 only check this backup; needs no database", metavar="BACKUP"),
+    ] = None,
+    public: PublicOption = None,
+    data: DataOption = DEFAULT_DATA,
+) -> None:
+    """备份台账 save every ledger into a signed folder, while all runs; the keys of persons into another folder.
+
+    密钥到期即删(XIAPAI_BACKUP_KEYS_DAYS),上传的工作簿不入备份。
+    Keys end after XIAPAI_BACKUP_KEYS_DAYS; uploaded workbooks are not saved.
+    """
+    from command import backup as backups
+
+    settings = None if check is not None and public is not None else place.settings_of(data)
+    if check is not None:
+        backups.check(check, backups.judge(settings, public), console)
+    else:
+        assert settings is not None
+        asyncio.run(backups.backup(settings, to, keys, console))
+
+
+@app.command()
+def restore(
+    folder: Annotated[
+        Path, typer.Argument(help="一份备份 one backup: DIR/xiapai-…", metavar="BACKUP", exists=True, file_okay=False)
+    ],
+    keys: KeysOption = None,
+    public: PublicOption = None,
+    without_broker: Annotated[
+        bool,
+        typer.Option("--without-broker", help="消息代理已不存在 the broker is gone, nobody knows of later erasures"),
+    ] = False,
+    expired_keys: Annotated[bool, typer.Option("--expired-keys", help="使用过期密钥 take keys past their end")] = False,
+    without_keys: Annotated[bool, typer.Option("--without-keys", help="放弃全部姓名 give up every name")] = False,
+    data: DataOption = DEFAULT_DATA,
+) -> None:
+    """恢复备份 load a backup into empty databases; every ledger begins a new life, and readers begin anew.
+
+    进程须停止。备份之后被删除的人,凭较新的备份与消息代理得知,重新删除。
+    The processes have to be stopped. Who was erased after the backup is erased again, as newer backups and the broker tell.
+    """
+    from command import restoring
+
+    restoring.run(
+        data,
+        folder,
+        keys,
+        public,
+        console,
+        without_broker=without_broker,
+        expired_keys=expired_keys,
+        without_keys=without_keys,
+    )
+
+
 @app.command()
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="供监控读取 for monitors")] = False,

@@ -15,3 +15,7 @@ class ImportFailed(Mistake):
 
 class Unknown(Mistake):
     """No such service or handler; the message names those that there are."""
+
+
+class CannotRestore(Mistake):
+    """What stands against a restore, before anything was written."""

@@ -9,9 +9,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -76,34 +76,11 @@ def run(data: Path, port: int | None, *, demo: bool, console: Console) -> int:
         SchemaMismatch: the data folder belongs to another program.
     """
     data = data.absolute()
-    try:
-        data.mkdir(parents=True, exist_ok=True)
-        if os.geteuid() == 0 and not any(data.iterdir()):
-            data.chmod(0o711)  # PostgreSQL runs under another account, which must pass through, as in `mktemp -d`
-        lock = process.FolderLock(data / "lock")
-        lock.take()
-    except OSError as error:
-        raise trouble.of_os_error(data, error) from error
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
-    with ExitStack() as stack:
-        stack.callback(lock.release)
-        with console.status("正在启动 PostgreSQL 与消息代理 starting PostgreSQL and the broker"):
-            postgres, broker = EmbeddedPostgres(data / "postgres"), EmbeddedBroker(data / "broker")
-            with ThreadPoolExecutor(2) as together:
-                starting = [together.submit(server.start) for server in (postgres, broker)]
-            stack.callback(postgres.stop)
-            stack.callback(broker.stop)
-            for started in starting:
-                started.result()
-        address = _port(data, port)
-        environment = _environment(data, postgres, broker, address, demo=demo)
-        _keep(environment_file(data), environment)
-        os.environ.update(environment)
+    with servers(data, port, demo=demo, console=console) as (postgres, environment), ExitStack() as stack:
         with console.status("正在准备数据库与主题 preparing databases and topics"):
-            for service in services():
-                postgres.create_database(service.name)
             try:
                 asyncio.run(_prepare(data, postgres.dsn))
             except ClockMismatch:
@@ -127,6 +104,38 @@ def run(data: Path, port: int | None, *, demo: bool, console: Console) -> int:
                 child.tend(say)
         say("正在停止 stopping")
     return 0
+
+
+@contextmanager
+def servers(
+    data: Path, port: int | None, *, demo: bool, console: Console
+) -> Iterator[tuple[EmbeddedPostgres, dict[str, str]]]:
+    """The data folder is ours, PostgreSQL and the broker run, every service has a database, and the environment holds the
+    settings of the processes, which are given too."""
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        if os.geteuid() == 0 and not any(data.iterdir()):
+            data.chmod(0o711)  # PostgreSQL runs under another account, which must pass through, as in `mktemp -d`
+        lock = process.FolderLock(data / "lock")
+        lock.take()
+    except OSError as error:
+        raise trouble.of_os_error(data, error) from error
+    with ExitStack() as stack:
+        stack.callback(lock.release)
+        with console.status("正在启动 PostgreSQL 与消息代理 starting PostgreSQL and the broker"):
+            postgres, broker = EmbeddedPostgres(data / "postgres"), EmbeddedBroker(data / "broker")
+            with ThreadPoolExecutor(2) as together:
+                starting = [together.submit(server.start) for server in (postgres, broker)]
+            stack.callback(postgres.stop)
+            stack.callback(broker.stop)
+            for started in starting:
+                started.result()
+        environment = _environment(data, postgres, broker, _port(data, port), demo=demo)
+        _keep(environment_file(data), environment)
+        os.environ.update(environment)
+        for service in services():
+            postgres.create_database(service.name)
+        yield postgres, environment
 
 
 def _port(data: Path, port: int | None) -> int:

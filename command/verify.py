@@ -30,7 +30,7 @@ async def _one(service: Service, settings: Settings, console: Console) -> int:
     try:
         async with engine.connect() as connection:
             total, epoch = await reader.head(connection), await reader.epoch(connection)
-            seen = await _newest_marker(service, settings)
+            seen = await newest_marker(service, settings)
             witness = (seen.position, seen.hash) if seen is not None and seen.epoch == epoch and seen.position else None
             with Progress(console=console, transient=True) as progress:
                 bar = progress.add_task(service.name, total=total)
@@ -47,7 +47,7 @@ async def _one(service: Service, settings: Settings, console: Console) -> int:
     return 0
 
 
-async def _newest_marker(service: Service, settings: Settings) -> Meta | None:
+async def newest_marker(service: Service, settings: Settings) -> Meta | None:
     """The newest marker in the service's topic of heads: how far the ledger reached, and with which hash, as readers
     were told. None where the broker or the topic has none."""
     kafka = kafka_settings(settings)

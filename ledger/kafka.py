@@ -12,6 +12,8 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExists
 from aiokafka.partitioner import murmur2
 from xiapai_contracts.topic import Topic
 
+HUNDRED_YEARS_MS = 100 * 365 * 86_400_000
+
 Partition = tuple[str, int]
 """Name of a topic (without prefix) and number of a partition."""
 
@@ -119,11 +121,12 @@ class Admin:
 
     def _new(self, topic: Topic) -> NewTopic:
         kept = "-1" if topic.retention_hours is None else str(topic.retention_hours * 3_600_000)
+        configs = {"cleanup.policy": "compact" if topic.compacted else "delete", "retention.ms": kept}
+        if topic.compacted:
+            # A deletion is remembered for good, not for a day: whoever restores a backup from before it learns of it.
+            configs["delete.retention.ms"] = str(HUNDRED_YEARS_MS)
         return NewTopic(
-            topic_name(self._settings, topic),
-            topic.partitions,
-            self._settings.replication,
-            topic_configs={"cleanup.policy": "compact" if topic.compacted else "delete", "retention.ms": kept},
+            topic_name(self._settings, topic), topic.partitions, self._settings.replication, topic_configs=configs
         )
 
 

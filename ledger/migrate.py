@@ -25,12 +25,12 @@ def _config(scripts: Path, table: str, connection: Connection) -> Config:
     return config
 
 
-def _upgrade(connection: Connection, scripts: Path, table: str) -> None:
+def _upgrade(connection: Connection, scripts: Path, table: str, revision: str) -> None:
     # Two migrators at once would both create the version table: the second waits here and then finds nothing to do.
     connection.exec_driver_sql("SELECT pg_advisory_lock(hashtext('xiapai.migrate'))")
     try:
         _refuse_newer(connection, scripts, table)
-        command.upgrade(_config(scripts, table, connection), "head")
+        command.upgrade(_config(scripts, table, connection), revision)
         connection.commit()
     finally:
         connection.rollback()
@@ -40,9 +40,7 @@ def _upgrade(connection: Connection, scripts: Path, table: str) -> None:
 
 def _state(connection: Connection, scripts: Path, table: str) -> tuple[str | None, str | None, set[str]]:
     context = MigrationContext.configure(connection, opts={"version_table": table})
-    directory = ScriptDirectory(str(scripts))
-    known = {script.revision for script in directory.walk_revisions()}
-    return context.get_current_revision(), directory.get_current_head(), known
+    return context.get_current_revision(), ScriptDirectory(str(scripts)).get_current_head(), revisions(scripts)
 
 
 def _refuse_newer(connection: Connection, scripts: Path, table: str) -> None:
@@ -64,14 +62,22 @@ def _check(connection: Connection, scripts: Path, table: str) -> None:
         )
 
 
-async def migrate(engine: AsyncEngine, scripts: Path = LEDGER, table: str = LEDGER_TABLE) -> None:
-    """Bring the tables of ``scripts`` (an Alembic folder) to their newest version; ``table`` remembers it.
+async def migrate(
+    engine: AsyncEngine, scripts: Path = LEDGER, table: str = LEDGER_TABLE, revision: str = "head"
+) -> None:
+    """Bring the tables of ``scripts`` (an Alembic folder) to their newest version, or to ``revision``; ``table``
+    remembers it.
 
     Raises:
         SchemaMismatch: the database is newer than this code.
     """
     async with engine.connect() as connection:
-        await connection.run_sync(_upgrade, scripts, table)
+        await connection.run_sync(_upgrade, scripts, table, revision)
+
+
+def revisions(scripts: Path = LEDGER) -> set[str]:
+    """Those that this program knows."""
+    return {script.revision for script in ScriptDirectory(str(scripts)).walk_revisions()}
 
 
 async def check(engine: AsyncEngine, scripts: Path = LEDGER, table: str = LEDGER_TABLE) -> None:

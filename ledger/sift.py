@@ -91,6 +91,9 @@ def sift(
 ) -> Sifted:
     """Drop what is older than ``held``, see that nothing is missing, decode the rest.
 
+    Where the watermark names a life of the source of which no record was seen yet (its offset is -1), a restore has set
+    it: until that life begins in the partition, records of others are of lives that are over, and are passed over.
+
     At a gap the batch ends. When ``scanning``, records after a gap are passed over until one fits again: a relay that
     publishes anew closes the gap further on in the same partition.
     """
@@ -107,6 +110,7 @@ def sift(
     spoiled: set[str] = set()
     # An unreadable record may be the one that the next record's `previous` names.
     bridge = False
+    awaiting = bool(held.epoch) and held.offset < 0
     published: datetime | None = None
     for record, read in zip(records, from_headers_of([record.headers for record in records]), strict=True):
         meta = _readable(topic, record, read)
@@ -117,7 +121,8 @@ def sift(
             if not result.gap:
                 next_ = record.offset + 1
             continue
-        if meta.epoch in former:
+        awaiting = awaiting and meta.epoch != epoch
+        if awaiting or meta.epoch in former:
             if not result.gap:
                 next_ = record.offset + 1
             continue

@@ -136,6 +136,24 @@ async def save(connection: AsyncConnection, handler: str, marks: Mapping[Partiti
         )
 
 
+_AWAIT = text("""
+INSERT INTO watermarks (handler, topic, partition, epoch, position, reached, hash, "offset", next)
+SELECT :handler, :topic, p, :epoch, 0, 0, '', -1, 0 FROM generate_series(0, :partitions - 1) AS p
+    ON CONFLICT (handler, topic, partition) DO UPDATE
+   SET epoch = excluded.epoch, position = 0, reached = 0, hash = '', "offset" = -1, next = 0, reached_at = NULL
+""")
+
+
+async def await_lives(
+    connection: AsyncConnection, handler: str, topics: Iterable[Topic], lives: Mapping[str, str]
+) -> None:
+    """Let a handler begin with the sources' new ``lives`` (epoch by owner), and pass over whatever the topics hold of
+    others. For a restore, while no reader runs."""
+    for topic in topics:
+        values = {"handler": handler, "topic": topic.name, "epoch": lives[topic.owner], "partitions": topic.partitions}
+        await connection.execute(_AWAIT, values)
+
+
 @dataclass(frozen=True, slots=True)
 class Reflected:
     """Everything that one source recorded up to ``position`` is applied (or parked); ``at`` is when the relay said so

@@ -1,7 +1,7 @@
 """The registry's composition root: ``python -m services.registry api|relay|worker``."""
 
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
 from xiapai_contracts.registry import TOPICS
@@ -15,8 +15,9 @@ from chassis.settings import SettingsMistake
 from services.registry.api import router
 from services.registry.asking import Registry
 from services.registry.category_rules import load
+from services.registry.commands import persons
 from services.registry.commands.context import Context
-from services.registry.imports.jobs import MIGRATIONS, UNDER_WAY, VERSION_TABLE
+from services.registry.imports.jobs import MIGRATIONS, SAVED, UNDER_WAY, VERSION_TABLE
 from services.registry.imports.runner import ImportRunner
 from services.registry.keyring import Keyring
 from services.registry.texts import CONFLICTS, TEXTS
@@ -50,6 +51,13 @@ async def open_work(tools: Tools) -> AsyncIterator[Work]:
     yield Work(background={"imports": runner.run})
 
 
+async def erase_again(tools: Tools, streams: Collection[str]) -> None:
+    """Record the erasures that a restored ledger does not know of."""
+    for stream in sorted(streams):
+        plan = persons.erase(stream.removeprefix("person-"), "恢复备份后重新删除")
+        await tools.desk.record(plan, by="restore", at=tools.clock.now(), cause=f"restore/{stream}")
+
+
 SERVICE = Service(
     name="registry",
     router=router,
@@ -61,6 +69,8 @@ SERVICE = Service(
     conflicts=CONFLICTS,
     migrations=((MIGRATIONS, VERSION_TABLE),),
     larger_bodies={"/api/registry/imports": Limits().file},
+    saved=SAVED,
+    erase_again=erase_again,
     measures=(UNDER_WAY,),
 )
 

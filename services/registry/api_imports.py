@@ -116,7 +116,7 @@ async def import_back_copy(job: UUID, looking: Office) -> Response:
         async with looking.registry.engine.connect() as connection:
             out = await back_copy(connection, job, folder)
         if out is None:
-            raise Gone("import-upload-gone")
+            raise Gone(jobs.UPLOAD_GONE)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise

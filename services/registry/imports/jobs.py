@@ -13,16 +13,33 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from chassis.measures import Measure, query
+from ledger.backup.save import Saved
+from services.registry.texts import TEXTS
 from services.registry.workbook import SHEETS
 from services.registry.workbook.columns import Outcome
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 VERSION_TABLE = "registry_schema"
+UPLOAD_GONE = "import-upload-gone"
 UNDER_WAY = Measure(
     "xiapai_imports_in_progress",
     "imports of workbooks that have not ended",
     query("SELECT count(*) FROM imports WHERE state IN ('waiting', 'reading', 'recording')"),
 )
+
+_GONE = msgspec.json.encode({"code": UPLOAD_GONE, "zh": TEXTS[UPLOAD_GONE][0], "en": TEXTS[UPLOAD_GONE][1]}).decode()
+SAVED = (
+    Saved("import_baseline", "SELECT * FROM import_baseline"),
+    # Uploads are not saved, for they hold names in clear: what was under way has to be submitted again.
+    Saved(
+        "imports",
+        "SELECT id, by, key, digest, name, at, trace, dry_run, phase, rows_done, rows_total, counts, further, position,"
+        " attempts, submitted_at, coalesce(finished_at, now()) AS finished_at,"
+        " CASE WHEN finished_at IS NULL THEN 'failed' ELSE state END AS state,"
+        f" CASE WHEN finished_at IS NULL THEN CAST('{_GONE}' AS jsonb) ELSE refusal END AS refusal FROM imports",
+    ),
+)
+"""What a backup keeps. A row that was seen before is not taken again, and an upload's key gets its first job."""
 
 Counts = dict[str, dict[str, int]]
 """Sheet -> outcome (已导入 ...) -> rows."""

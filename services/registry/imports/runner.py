@@ -72,7 +72,7 @@ class ImportRunner:
     async def _work(self, job: jobs.Job) -> None:
         fresh = job.state != "recording" or job.dry_run
         if fresh and not await self._stage(job):
-            await self._fail(job, "import-upload-gone")
+            await self._fail(job, jobs.UPLOAD_GONE)
             return
         recorder: Recorder = (
             Rehearsal(self.desk, self.context.keyring)
