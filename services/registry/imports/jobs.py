@@ -27,7 +27,7 @@ UNDER_WAY = Measure(
     query("SELECT count(*) FROM imports WHERE state IN ('waiting', 'reading', 'recording')"),
 )
 
-_GONE = msgspec.json.encode({"code": UPLOAD_GONE, "zh": TEXTS[UPLOAD_GONE][0], "en": TEXTS[UPLOAD_GONE][1]}).decode()
+GONE = msgspec.json.encode({"code": UPLOAD_GONE, "zh": TEXTS[UPLOAD_GONE][0], "en": TEXTS[UPLOAD_GONE][1]}).decode()
 SAVED = (
     Saved("import_baseline", "SELECT * FROM import_baseline"),
     # Uploads are not saved, for they hold names in clear: what was under way has to be submitted again.
@@ -36,7 +36,7 @@ SAVED = (
         "SELECT id, by, key, digest, name, at, trace, dry_run, phase, rows_done, rows_total, counts, further, position,"
         " attempts, submitted_at, coalesce(finished_at, now()) AS finished_at,"
         " CASE WHEN finished_at IS NULL THEN 'failed' ELSE state END AS state,"
-        f" CASE WHEN finished_at IS NULL THEN CAST('{_GONE}' AS jsonb) ELSE refusal END AS refusal FROM imports",
+        f" CASE WHEN finished_at IS NULL THEN CAST('{GONE}' AS jsonb) ELSE refusal END AS refusal FROM imports",
     ),
 )
 """What a backup keeps. A row that was seen before is not taken again, and an upload's key gets its first job."""
@@ -235,28 +235,3 @@ async def finish(connection: AsyncConnection, id: UUID, state: str, refusal: dic
         },
     )
     await connection.execute(text("DELETE FROM import_rows WHERE job = :id"), {"id": id})
-
-
-async def sweep(connection: AsyncConnection, retention_days: int) -> None:
-    """Let go of files past their retention, of those from before an erasure (the erased person may stand in them), and
-    of what the rows of erased persons said."""
-    await connection.execute(
-        text(
-            "DELETE FROM import_uploads u USING imports i WHERE i.id = u.job AND i.state IN ('done', 'failed')"
-            " AND (u.received_at < now() - make_interval(days => :days)"
-            " OR u.received_at < (SELECT max(changed_at) FROM keyring WHERE wrapped IS NULL))"
-        ),
-        {"days": retention_days},
-    )
-    erased = await connection.scalars(
-        text("SELECT substr(stream, length('person-') + 1) FROM keyring WHERE wrapped IS NULL")
-    )
-    persons = erased.all()
-    if persons:
-        await connection.execute(
-            text(
-                "DELETE FROM import_baseline WHERE sheet IN (1, 2)"
-                " AND split_part(key, chr(31), 1) = ANY(CAST(:persons AS text[]))"
-            ),
-            {"persons": persons},
-        )

@@ -14,7 +14,7 @@ from ledger.command import Desk
 from ledger.reader import head
 from ledger.trouble import is_trouble
 from services.registry.commands.context import Context
-from services.registry.imports import jobs
+from services.registry.imports import jobs, retention
 from services.registry.imports.recorders import Recorder, Recording, Rehearsal
 from services.registry.imports.staging import stage
 from services.registry.imports.taking import Taking
@@ -42,8 +42,9 @@ class ImportRunner:
         while True:
             try:
                 if monotonic() - swept >= SWEEP_SECONDS:
+                    await asyncio.to_thread(retention.sweep_scratch)
                     async with self.engine.begin() as connection:
-                        await jobs.sweep(connection, self.retention_days)
+                        await retention.sweep(connection, self.retention_days)
                     swept = monotonic()
                 if not await self.one():
                     await asyncio.sleep(POLL_SECONDS)
@@ -87,7 +88,7 @@ class ImportRunner:
 
     async def _stage(self, job: jobs.Job) -> bool:
         async with self.engine.begin() as connection:
-            await jobs.sweep(connection, self.retention_days)
+            await retention.sweep(connection, self.retention_days)
             content = await jobs.upload(connection, job.id)
         if content is None:
             return False

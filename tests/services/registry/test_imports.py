@@ -2,6 +2,8 @@ import asyncio
 import os
 import signal
 import sys
+import tempfile
+import time
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 from sqlalchemy import text
 
 from deploy.demo import build, write_workbook
+from services.registry.imports import retention
 from services.registry.imports.runner import ImportRunner
 from tests.services.registry.clerks import Clerk, District, code
 from tests.services.registry.workbook_file import CADRE, POSTING, UNIT, Cells, write
@@ -314,6 +317,30 @@ async def test_what_was_uploaded_is_let_go_after_its_retention(importer: Importe
     await importer.take(workbook(tmp_path))
     gone = await importer.office.get(f"/imports/{job['id']}/back-copy")
     assert (gone.status_code, code(gone)) == (410, "import-upload-gone")
+
+
+async def test_retention_tells_what_is_due_and_ends_what_nobody_worked_on(
+    importer: Importer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await importer.take(workbook(tmp_path))
+    waiting = (await importer.submit(workbook(tmp_path))).json()["id"]
+    async with importer.engine.begin() as connection:
+        kept = await retention.look(connection, 30)
+        assert (kept.files, kept.due) == (2, 0)
+        await connection.execute(text("UPDATE import_uploads SET received_at = now() - interval '31 days'"))
+        assert (await retention.look(connection, 30)).due == 2, "in real time, whatever the ledger's clock"
+        assert await retention.sweep(connection, 30) == 2
+        assert (await retention.look(connection, 30)).files == 0
+    assert (await importer.office.get(f"/imports/{waiting}")).json()["refusal"]["code"] == "import-upload-gone"
+    assert not await importer.runner.one()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for name, age in (("xiapai-import-a", 2), ("xiapai-upload-b", 2), ("xiapai-import-c", 0), ("other-d", 2)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "upload.xlsx").write_bytes(b"names")
+        os.utime(tmp_path / name, times=(time.time() - age * 86_500,) * 2)
+    assert retention.sweep_scratch() == 2
+    assert {one.name for one in tmp_path.iterdir() if one.is_dir()} >= {"xiapai-import-c", "other-d"}
+    assert not (tmp_path / "xiapai-import-a").exists()
 
 
 async def test_nothing_personal_stays_behind_but_the_upload(importer: Importer, tmp_path: Path) -> None:
