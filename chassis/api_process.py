@@ -8,7 +8,7 @@ import httpx
 from fastapi import FastAPI
 from sqlalchemy import text
 
-from chassis.health import Condition, Fine, mount_health
+from chassis.health import Condition, Degraded, Fine, mount_health
 from chassis.http import make_app
 from chassis.identity.access import set_access
 from chassis.identity.csrf import guard_sessions
@@ -25,6 +25,7 @@ from chassis.settings import Settings
 from chassis.tools import check_service, open_tools
 from ledger.append import ClaimTaken, KeyReused, VersionConflict
 from ledger.append import Unavailable as LedgerAway
+from ledger.migrate import SchemaNewer
 
 DESCRIPTION = "下派干部督导:派驻、汇报、考核、提醒与督导台的接口。Seconded cadres: commands, queries and the desk."
 
@@ -107,7 +108,10 @@ def _reachable(service: Service, engine: Any) -> Any:
     async def check() -> Condition:
         async with engine.connect() as connection:
             await connection.execute(text("SELECT 1"))
-        await check_service(service, engine)
+        try:
+            await check_service(service, engine)
+        except SchemaNewer:
+            return Degraded("the database is a newer program's already: replace this process")
         return Fine()
 
     return check

@@ -13,6 +13,7 @@ from xiapai_contracts.topic import Topic
 
 from chassis.catalogue import Sentence, Texts
 from chassis.clock import Clock
+from chassis.health import Check
 from chassis.measures import Measure
 from chassis.settings import Settings
 from ledger.backup.save import Saved
@@ -43,10 +44,12 @@ Background = Callable[[], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a service's worker does: handlers of others' events, and background work by name."""
+    """What a service's worker does: handlers of others' events, and background work by name. ``ready`` says what is
+    missing before the worker counts as ready."""
 
     handlers: Sequence[Handler] = ()
     background: Mapping[str, Background] = field(default_factory=dict)
+    ready: Mapping[str, Check] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

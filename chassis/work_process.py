@@ -71,6 +71,7 @@ async def open_workers(services: Sequence[Service], settings: Settings) -> Async
             worker.add(tools.engine, *work.handlers)
             for name, job in work.background.items():
                 jobs.tasks[f"{service.name}-{name}"] = job
+            jobs.ready.update({f"{service.name}-{name}": check for name, check in work.ready.items()})
         jobs.tasks["worker"] = worker.run
         jobs.live["worker"] = partial(_worker_lives, worker)
         jobs.ready["worker"] = partial(_worker_untroubled, worker)

@@ -17,6 +17,11 @@ class SchemaMismatch(RuntimeError):
     """The database's schema is older or newer than this code; the message says which and what to do."""
 
 
+class SchemaNewer(SchemaMismatch):
+    """It is newer. A process that starts refuses it; one that runs already may go on, since a
+    migration takes away nothing but what the version before it had ceased to use."""
+
+
 def _config(scripts: Path, table: str, connection: Connection) -> Config:
     config = Config()
     config.set_main_option("script_location", str(scripts))
@@ -46,7 +51,7 @@ def _state(connection: Connection, scripts: Path, table: str) -> tuple[str | Non
 def _refuse_newer(connection: Connection, scripts: Path, table: str) -> None:
     current, head, known = _state(connection, scripts, table)
     if current is not None and current not in known:
-        raise SchemaMismatch(
+        raise SchemaNewer(
             f"数据库的 {table} 为 {current},比本程序所知的 {head} 更新:请启动较新的程序。"
             f"The database's {table} is at {current}, newer than this program knows ({head}): start the newer program."
         )

@@ -14,7 +14,7 @@ from chassis.seal import Kek
 from chassis.service import Service, Tools, Work
 from chassis.tools import kafka_settings
 from services.projection import api
-from services.projection.builds import MIGRATIONS, tidy
+from services.projection.builds import MIGRATIONS, refuse_newer, tidy
 from services.projection.desk.pages import refusal
 from services.projection.desk.router import router as desk
 from services.projection.desk.texts import REFUSALS
@@ -32,18 +32,24 @@ router.include_router(desk)
 @asynccontextmanager
 async def open_api(tools: Tools) -> AsyncIterator[Projection]:
     """What routes and pages work with."""
+    await refuse_newer(tools.engine)
     yield Projection(tools.engine, tools.clock, Cursors(derive(session_key(tools.settings), "cursor")))
 
 
 @asynccontextmanager
 async def open_work(tools: Tools) -> AsyncIterator[Work]:
     """Reads into the builds that are there, and keeps them."""
+    await refuse_newer(tools.engine)
     kek = Kek.load(tools.settings.key_file("kek_file"), make=tools.settings.development)
     async with tools.engine.begin() as connection:
         builds = await prepare(connection)
         await tidy(connection)
     keeper = Keeper(tools.engine, kafka_settings(tools.settings), kek, builds)
-    yield Work(handlers=[handler(build, kek) for build in builds], background={"builds": keeper.run})
+    yield Work(
+        handlers=[handler(build, kek) for build in builds],
+        background={"builds": keeper.run},
+        ready={"builds": keeper.ready},
+    )
 
 
 SERVICE = Service(

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from chassis.problems import Unavailable
+from ledger.migrate import SchemaNewer
 from ledger.migrate import check as _check
 from ledger.migrate import migrate as _migrate
 from services.projection.cadres import CADRES_VERSION
@@ -29,7 +30,7 @@ from services.projection.units import UNITS_VERSION
 MIGRATIONS = (Path(__file__).parent / "migrations", "projection_schema")
 VERSION = UNITS_VERSION + PERSONS_VERSION + CADRES_VERSION + POSTINGS_VERSION + EVENTS_VERSION
 """What the tables of this program hold. Each summand only ever rises: where the live build's is lower, a new one is
-built; where it is higher, this program is the older one and leaves it alone."""
+built; where it is higher, this program is the older one and does not start."""
 
 GRACE = timedelta(seconds=60)
 """How long a retired build is kept, for the reads that began before the switch."""
@@ -81,6 +82,26 @@ async def builds(connection: AsyncConnection) -> list[Build]:
 async def live(connection: AsyncConnection) -> Build | None:
     """The build that answers questions."""
     return next((build for build in await builds(connection) if build.state == "live"), None)
+
+
+async def readable(connection: AsyncConnection) -> Build | None:
+    """The build that this program answers from: the live one; where a newer program has switched already, the one before
+    while it is kept, so that reads go on until this process is replaced."""
+    mine = [build for build in await builds(connection) if build.version == VERSION]
+    return next((build for build in mine if build.state == "live"), None) or next(
+        (build for build in reversed(mine) if build.state == "retired"), None
+    )
+
+
+async def refuse_newer(engine: AsyncEngine) -> None:
+    """Raises ``SchemaNewer`` where the live read models are a newer program's."""
+    async with engine.connect() as connection:
+        current = await live(connection)
+    if current is not None and current.version > VERSION:
+        raise SchemaNewer(
+            f"读模型为第 {current.version} 版,比本程序所知的第 {VERSION} 版更新:请启动较新的程序。"
+            f"The read models are of version {current.version}, newer than this program knows ({VERSION}): start the newer program."
+        )
 
 
 async def lock(connection: AsyncConnection) -> None:
@@ -173,13 +194,13 @@ async def use(connection: AsyncConnection, build: Build) -> None:
 
 @asynccontextmanager
 async def reading(engine: AsyncEngine) -> AsyncIterator[tuple[AsyncConnection, Build]]:
-    """A read-only transaction that sees one moment of the live build. Raises Unavailable (503) where there is none yet
+    """A read-only transaction that sees one moment of the build to read. Raises Unavailable (503) where there is none yet
     that this program can read."""
     async with engine.connect() as connection:
         await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         async with connection.begin():
-            build = await live(connection)
-            if build is None or build.version != VERSION:
+            build = await readable(connection)
+            if build is None:
                 raise Unavailable("read-models-not-built", headers={"Retry-After": "2"})
             await use(connection, build)
             yield connection, build

@@ -7,11 +7,12 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from xiapai_contracts.topics import CODEC
 
+from chassis.health import Condition, Degraded, Fine, Missing
 from chassis.seal import Kek
 from ledger.consume import Reader
 from ledger.kafka import KafkaSettings
 from ledger.trouble import is_trouble
-from services.projection.builds import VERSION, Build, begin, builds, lock, sweep, switch
+from services.projection.builds import VERSION, Build, begin, builds, live, lock, sweep, switch
 from services.projection.cut import head_of, newest_cut
 from services.projection.project import handler
 
@@ -68,6 +69,19 @@ class Keeper:
                     log.warning("builds-not-seen", error=type(error).__name__)
         finally:
             await asyncio.gather(*(reader.end(task) for reader, task in self._readers.values()))
+
+    async def ready(self) -> Condition:
+        """Not before read models of this program's version are live: who waits for that may replace the API then."""
+        try:
+            async with self._engine.connect() as connection:
+                current = await live(connection)
+        except Exception as error:
+            if not is_trouble(error):
+                raise
+            return Degraded("the database is away")
+        if current is None or current.version < VERSION:
+            return Missing(f"read models of version {VERSION}, which are being built beside the live ones")
+        return Fine()
 
     async def look(self) -> None:
         """Once round: read into what is new, switch what has caught up, drop what is old."""
