@@ -192,6 +192,22 @@ def verify_chain_(data: DataOption = DEFAULT_DATA) -> None:
     raise typer.Exit(asyncio.run(verify_chain(console)))
 
 
+@app.command()
+def retention(
+    apply: Annotated[bool, typer.Option("--apply", help="现在就删除到期的 delete now what is due")] = False,
+    data: DataOption = DEFAULT_DATA,
+) -> None:
+    """保存期 what is kept of uploaded workbooks and backups' keys, and until when. Both go by themselves; --apply: now.
+
+    上传的工作簿保存 XIAPAI_IMPORT_RETENTION_DAYS 天;有人被删除后,此前上传的立即删除。按真实时间计。
+    Workbooks are kept for XIAPAI_IMPORT_RETENTION_DAYS, and not beyond an erasure. Counted in real time.
+    """
+    place.settings_of(data)
+    from command.retention import run
+
+    asyncio.run(run(console, apply=apply))
+
+
 BackupArgument = Annotated[
     Path | None, typer.Argument(help="备份目录 folder of backups (XIAPAI_BACKUPS)", metavar="DIR")
 ]

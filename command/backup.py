@@ -122,17 +122,24 @@ async def backup(settings: Settings, to: Path | None, keys: Path | None, console
     return folder
 
 
-def expire(keys: Path, key: Ed25519PublicKey, now: datetime) -> list[Path]:
-    """Delete the keys whose end is past; which they were. What is not ours is left."""
-    gone = []
+def expiring(keys: Path, key: Ed25519PublicKey) -> list[tuple[Path, datetime]]:
+    """The keys of backups in this folder, and their ends. What is not ours is passed over."""
+    found = []
     for folder in sorted(keys.glob(NAME.split("{")[0] + "*")):
         try:
-            found = folders.read(folder, key)
+            manifest = folders.read(folder, key)
         except BackupRefused:
             continue
-        if found.kind == "keys" and found.expires is not None and found.expires <= now:
-            shutil.rmtree(folder)
-            gone.append(folder)
+        if manifest.kind == "keys" and manifest.expires is not None:
+            found.append((folder, manifest.expires))
+    return found
+
+
+def expire(keys: Path, key: Ed25519PublicKey, now: datetime) -> list[Path]:
+    """Delete the keys whose end is past; which they were."""
+    gone = [folder for folder, expires in expiring(keys, key) if expires <= now]
+    for folder in gone:
+        shutil.rmtree(folder)
     return gone
 
 

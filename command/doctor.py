@@ -10,7 +10,7 @@ from rich.console import Console
 from chassis.plainly import plainly
 from chassis.settings import Settings
 from command import place
-from command.examine import broker, database, disk, processes
+from command.examine import broker, database, disk, newest_backup, processes
 from command.examine_flow import clocks, flow, parked, read_model, relay
 from command.finding import Finding, State, ok, problem
 from command.mistakes import Mistake
@@ -66,7 +66,7 @@ async def examine(settings: Settings, data: Path) -> list[Finding]:
     )
     for found in further:
         findings += found
-    findings += [*clocks(seen, settings), *parked(seen), disk(settings.data or data)]
+    findings += [*clocks(seen, settings), *parked(seen), *newest_backup(settings), disk(settings.data or data)]
     return findings
 
 

@@ -6,9 +6,11 @@ import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
+import msgspec
 from aiokafka.errors import KafkaError
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -21,10 +23,12 @@ from command.finding import Finding, ok, problem, warning
 from command.place import environment_file, running_file
 from ledger import clock as ledger_clock
 from ledger import deadletters
+from ledger.backup.folder import MANIFEST, Manifest
 from ledger.kafka import Admin, topic_name
 from ledger.migrate import SchemaMismatch
 from ledger.schema import events, meta, published, watermarks
 
+BACKUP_HOURS = 26.0
 FEW_BYTES, TOO_FEW_BYTES = 20e9, 2e9
 
 _LEADER = text(
@@ -181,3 +185,22 @@ def disk(folder: Path) -> Finding:
     if found.free < FEW_BYTES and found.free < found.total / 10:
         return warning("disk", says, "请腾出空间 make room")
     return ok("disk", says)
+
+
+def newest_backup(settings: Settings) -> list[Finding]:
+    """How old the newest backup is, where the settings say where they lie. That it is whole, `backup --check` says."""
+    if settings.backups is None:
+        return []
+    made = []
+    for path in settings.backups.glob(f"*/{MANIFEST}"):
+        try:
+            made.append(msgspec.json.decode(path.read_bytes(), type=Manifest).made_at)
+        except (OSError, msgspec.MsgspecError):
+            continue
+    if not made:
+        return [warning("backup", f"{settings.backups} 没有备份 none there", "运行 run: ./xiapai backup")]
+    hours = (datetime.now(UTC) - max(made)).total_seconds() / 3600
+    says = f"最新的在 {hours:.0f} 小时前 the newest is {hours:.0f} hours old"
+    if hours > BACKUP_HOURS:
+        return [warning("backup", says, "每天一次 once a day: ./xiapai backup")]
+    return [ok("backup", says)]

@@ -28,6 +28,7 @@ from ledger.backup import load as loading
 from ledger.backup.folder import MANIFEST, BackupRefused, Manifest, lines
 from ledger.backup.save import KEYS
 from ledger.backup.tombstones import tombstones
+from ledger.kafka import Admin, topic_name
 from ledger.migrate import LEDGER, LEDGER_TABLE, migrate, revisions
 from ledger.schema import meta
 
@@ -125,16 +126,18 @@ async def look_since(source: Source, settings: Settings, key: Ed25519PublicKey, 
         return since
     kafka = kafka_settings(settings)
     try:
+        async with Admin(kafka) as admin:
+            there = await admin.partitions()
         for service in ledgers():
-            there = True
             for topic in service.topics:
                 if topic.compacted:
                     gone = await tombstones(kafka, topic)
-                    there, since.told = gone is not None, since.told or gone is not None
+                    since.told |= gone is not None
                     since.erased[service.name] |= gone or set()
-            marker = await newest_marker(service, settings) if there else None
-            if marker is not None and marker.epoch == source.manifest.of(service.name).epoch:
-                since.published[service.name] = marker.position
+            if all(topic_name(kafka, topic) in there for topic in service.topics):
+                marker = await newest_marker(service, settings)
+                if marker is not None and marker.epoch == source.manifest.of(service.name).epoch:
+                    since.published[service.name] = marker.position
     except (KafkaError, OSError, TimeoutError):
         raise CannotRestore(
             "消息代理无法连接:备份之后的删除要向它查询。请先启动它;若它已不存在,请加 --without-broker。"

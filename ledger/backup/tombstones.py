@@ -7,7 +7,7 @@ from ledger.kafka import Admin, KafkaSettings, topic_name
 
 
 async def tombstones(settings: KafkaSettings, topic: Topic) -> set[str] | None:
-    """The streams whose newest record in a compacted topic is a deletion; None where the topic is not there.
+    """The streams whose newest record in a compacted topic is a deletion; None where the topic is not there, or empty.
 
     Raises:
         KafkaError, OSError: the broker is away.
@@ -30,4 +30,4 @@ async def tombstones(settings: KafkaSettings, topic: Topic) -> set[str] | None:
                 newest |= {record.key: record.value is None for record in records if record.key}
     finally:
         await consumer.stop()
-    return {stream.decode(errors="replace") for stream, gone in newest.items() if gone}
+    return {stream.decode(errors="replace") for stream, gone in newest.items() if gone} if newest else None

@@ -61,9 +61,7 @@ async def write(connection: AsyncConnection, folder: Path) -> Manifest:
 
 
 def _finish(partial: Path, folder: Path, stood: folders.Checkpoint, files: list[File]) -> Manifest:
-    manifest = Manifest(
-        format=FORMAT, kind="ledgers", made_at=datetime.now(UTC), ledgers=(stood,), files=tuple(files)
-    )
+    manifest = Manifest(format=FORMAT, kind="ledgers", made_at=datetime.now(UTC), ledgers=(stood,), files=tuple(files))
     folders.finish(partial, folder, manifest, KEY)
     return folders.read(folder, KEY.public_key())
 
@@ -217,7 +215,7 @@ async def _what_a_reader_makes_of_it(
         async with second.connect() as connection:
             rows = await connection.execute(text("SELECT stream, version FROM applied ORDER BY epoch, position"))
             held = await connection.execute(text("SELECT stream, version FROM ledger ORDER BY position"))
-            return [tuple(row) for row in rows], [tuple(row) for row in held]  # type: ignore[misc]
+            return [tuple(row) for row in rows], [tuple(row) for row in held]
 
 
 async def test_a_reader_beside_the_old_log_sees_just_the_new_life(
@@ -293,9 +291,7 @@ async def test_keys_come_back_but_those_that_were_destroyed_since(
         ]
 
 
-async def test_whatever_is_changed_in_a_backup_is_found_without_a_database(
-    engine: AsyncEngine, tmp_path: Path
-) -> None:
+async def test_whatever_is_changed_in_a_backup_is_found_without_a_database(engine: AsyncEngine, tmp_path: Path) -> None:
     await record(engine, *fill(30))
     one = tmp_path / "b"
     manifest = await take(engine, one)
@@ -315,7 +311,10 @@ async def test_whatever_is_changed_in_a_backup_is_found_without_a_database(
         (rows[:-1], "ends at 29"),
         (rows[:4] + rows[5:], "broken at 5 .gap"),
         (
-            [json.dumps({**json.loads(row), "by": "another"}).encode() if n == 6 else row for n, row in enumerate(rows)],
+            [
+                json.dumps({**json.loads(row), "by": "another"}).encode() if n == 6 else row
+                for n, row in enumerate(rows)
+            ],
             "broken at 7 .stream-hash",
         ),
     ):
