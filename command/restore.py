@@ -186,10 +186,10 @@ async def restore(source: Source, settings: Settings, since: Since, console: Con
 async def _free(service: Service, engine: AsyncEngine) -> None:
     async with engine.connect() as connection:
         why = await loading.occupied(connection)
-    if why:
+    if why is not None:
         raise CannotRestore(
-            f"{service.name} 的数据库{why}:请停下进程,另建空的数据库。"
-            f"The database of {service.name} cannot take a backup (above): stop the processes, and make empty databases."
+            f"{service.name} 的数据库{why[0]}:请停下进程,另建空的数据库。"
+            f"The database of {service.name} {why[1]}: stop the processes, and make empty databases."
         )
 
 

@@ -1,7 +1,7 @@
 """A signed folder: each table as lines of JSON, packed by gzip; a manifest that names them with their digests and says
 where each ledger stood; and an Ed25519 signature over the manifest's bytes.
 
-Whoever has the public key can check all of it with `zcat`, `sha256sum` and `openssl`, without this program.
+Whoever has the public key can check all of it with `zcat`, `sha256sum` and any Ed25519, without this program.
 """
 
 import base64

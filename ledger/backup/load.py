@@ -23,13 +23,13 @@ _SESSIONS = text(
 )
 
 
-async def occupied(connection: AsyncConnection) -> str:
-    """Why nothing may be loaded into this database: Chinese and English; empty where it is free."""
+async def occupied(connection: AsyncConnection) -> tuple[str, str] | None:
+    """Why nothing may be loaded into this database, in Chinese and in English; None where it is free."""
     if await connection.scalar(_SESSIONS):
-        return "仍有进程连接 processes are still connected to it"
+        return "仍有进程连接", "has processes connected to it"
     if await connection.scalar(_THERE) and await connection.scalar(_USED):
-        return "不是空的 it is not empty"
-    return ""
+        return "不是空的", "is not empty"
+    return None
 
 
 async def load(

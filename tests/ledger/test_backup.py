@@ -337,13 +337,13 @@ async def test_a_database_that_is_used_or_in_use_takes_no_backup(
     engine: AsyncEngine, databases: Databases, database: str
 ) -> None:
     async with engine.connect() as connection:
-        assert await loading.occupied(connection) == ""
+        assert await loading.occupied(connection) is None
     await record(engine, *fill(1))
     async with engine.connect() as connection:
-        assert "not empty" in await loading.occupied(connection)
+        assert await loading.occupied(connection) == ("不是空的", "is not empty")
     async with ledger(databases()) as empty, empty.connect() as mine, empty.connect() as other:
         await other.execute(text("SELECT 1"))
-        assert "still connected" in await loading.occupied(mine)
+        assert await loading.occupied(mine) == ("仍有进程连接", "has processes connected to it")
     with pytest.raises(BackupRefused, match="newer than this program knows"):
         loading.known("shelf", {"ledger_schema": "0099"}, {"ledger_schema": {"0001"}})
     await migrate(engine, revision="0001")
