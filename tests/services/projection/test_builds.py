@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import text
@@ -14,12 +14,14 @@ from xiapai_contracts.registry import HostChanged
 from xiapai_contracts.terms import UnitKind
 from xiapai_contracts.topics import CODEC
 
+from chassis.health import Fine, Missing
 from chassis.identity.principal import Role
+from chassis.problems import Unavailable
 from ledger.append import Append, Appender
 from ledger.consume import Reader as Consumer
 from ledger.database import connect
 from ledger.kafka import KafkaSettings
-from ledger.migrate import migrate
+from ledger.migrate import SchemaNewer, migrate
 from ledger.relay import Relay
 from services.projection import builds
 from services.projection.audit import audit, ledger_events
@@ -222,6 +224,39 @@ async def test_an_older_program_leaves_a_newer_build_alone(district: District, s
     async with district.own.begin() as connection:
         assert await prepare(connection) == []
         assert [one.id for one in await builds.builds(connection)] == [build.id]
+
+
+async def test_an_older_api_reads_on_after_the_switch_and_is_not_started_again(district: District) -> None:
+    async with district.own.begin() as connection:
+        (mine,) = await prepare(connection)
+    async with district.own.begin() as connection:  # as the newer program's worker does it
+        newer = await builds.begin(connection, version=builds.VERSION + 1)
+        assert await builds.readable(connection) == mine
+        await builds.switch(connection, newer)
+    async with builds.reading(district.own) as (_, build):
+        assert build.id == mine.id, "while it is kept"
+    with pytest.raises(SchemaNewer, match="start the newer program"):
+        await builds.refuse_newer(district.own)
+    async with district.own.begin() as connection:
+        assert [one.id for one in await builds.sweep(connection, timedelta(0))] == [mine.id]
+    with pytest.raises(Unavailable):
+        async with builds.reading(district.own):
+            pass
+
+
+async def test_a_worker_is_ready_once_its_own_read_models_are_live(district: District) -> None:
+    async with district.own.begin() as connection:
+        await prepare(connection)
+    keeper = Keeper(district.own, district.kafka, KEK, [])
+    assert isinstance(await keeper.ready(), Fine)
+    async with district.own.begin() as connection:
+        await connection.execute(text("UPDATE builds SET version = version - 1"))
+    assert isinstance(await keeper.ready(), Missing)
+    async with district.own.begin() as connection:
+        (next_one,) = await prepare(connection)
+        await builds.switch(connection, next_one)
+    assert isinstance(await keeper.ready(), Fine)
+    await builds.refuse_newer(district.own)
 
 
 async def test_a_ledger_that_was_restored_is_told_by_another_build(
