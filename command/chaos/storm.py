@@ -102,7 +102,7 @@ class Storm:
         next, so that all happen among commands."""
         share = len(self.commands) * 0.9 / max(1, len(self.faults))
         moments = [round((number + self._draw.random()) * share) for number in range(len(self.faults))]
-        for fault, moment, next_ in zip(self.faults, moments, [*moments[1:], len(self.commands)], strict=True):
+        for fault, moment, next_ in zip(self.faults, moments, [*moments, len(self.commands)][1:], strict=True):
             self.clerks.until(max(next_, moment + self.plan.lanes))
             while len(self.clerks.answered) < moment and not working.done():
                 await asyncio.wait({working}, timeout=0.01)
