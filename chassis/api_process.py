@@ -2,12 +2,14 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cache
 from typing import Any
 
 import httpx
 from fastapi import FastAPI
 from sqlalchemy import text
 
+from chassis.described import describe
 from chassis.health import Condition, Degraded, Fine, mount_health
 from chassis.http import make_app
 from chassis.identity.access import set_access
@@ -97,7 +99,7 @@ def _document(app: FastAPI, services: Sequence[Service]) -> None:
     whole = FastAPI(title=app.title, description=DESCRIPTION)
     for service in services:
         whole.include_router(service.router)
-    app.openapi = whole.openapi  # type: ignore[method-assign]
+    app.openapi = cache(lambda: describe(whole.openapi()))  # type: ignore[method-assign]
 
 
 async def _fine() -> Condition:

@@ -3,9 +3,13 @@
 import hashlib
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
+
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "what the asker has already (If-None-Match)"}}
+"""For the description of a route that answers so."""
 
 _TAG = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chassis.cursor import Cursors
-from chassis.etag import conditional
+from chassis.etag import NOT_MODIFIED, conditional
 from chassis.http import PageSize
 from chassis.identity.wiring import session_key
 from chassis.keys import derive
@@ -64,8 +64,18 @@ def listing_routes(
         return conditional(request, msgspec.json.encode({"items": items, "next": following}), scope=scope_of(who))
 
     router.add_api_route(
-        f"/{many}/{{id}}", get_one, response_model=one, name=key, description="One of them; 404 outside one's scope."
+        f"/{many}/{{id}}",
+        get_one,
+        response_model=one,
+        responses=NOT_MODIFIED,
+        name=key,
+        description="One of them; 404 outside one's scope.",
     )
     router.add_api_route(
-        f"/{many}", get_page, response_model=page, name=many, description="Those in one's scope, by due day."
+        f"/{many}",
+        get_page,
+        response_model=page,
+        responses=NOT_MODIFIED,
+        name=many,
+        description="Those in one's scope, by due day.",
     )

@@ -10,9 +10,11 @@ from starlette.responses import StreamingResponse
 from xiapai_contracts.terms import Category, Tier, UnitKind
 
 from chassis.days import Day
+from chassis.etag import NOT_MODIFIED
 from chassis.http import PageSize
 from chassis.identity.access import principal
 from chassis.problems import Forbidden, NotFound, Unprocessable
+from services.projection import answers
 from services.projection.blanks import BLANKS
 from services.projection.coverage import COVERAGE_VERSION, coverage
 from services.projection.cut import SOURCE
@@ -32,6 +34,12 @@ AsOf = Annotated[Day | None, Query(description="valid on this day; today, or the
 Cursor = Annotated[str | None, Query(description="`next` of the page before")]
 
 
+class EventStream(StreamingResponse):
+    """Server-sent events."""
+
+    media_type = "text/event-stream"
+
+
 def _half(period: Annotated[str, Path(description="a half-year, such as 2026H1")]) -> HalfYear:
     half = HalfYear.read(period)
     if half is None:
@@ -49,7 +57,7 @@ def _period(half: HalfYear, as_of: date | None) -> Period:
     return Period(half.first, day)
 
 
-@router.get("/situation/{period}")
+@router.get("/situation/{period}", response_model=answers.Situation, responses=NOT_MODIFIED)
 async def situation(half: Half, asking: Asks, as_of: AsOf = None) -> Response:
     """情况汇报: the 42 figures of a half-year, counted (1-24) or owed."""
     period = _period(half, as_of)
@@ -67,7 +75,7 @@ async def situation(half: Half, asking: Asks, as_of: AsOf = None) -> Response:
         )
 
 
-@router.get("/situation/{period}/figures/{n}/events")
+@router.get("/situation/{period}/figures/{n}/events", response_model=answers.Lineage, responses=NOT_MODIFIED)
 async def lineage(
     half: Half, n: int, asking: Asks, limit: PageSize, as_of: AsOf = None, cursor: Cursor = None
 ) -> Response:
@@ -96,7 +104,7 @@ async def lineage(
         )
 
 
-@router.get("/roster")
+@router.get("/roster", response_model=answers.Roster, responses=NOT_MODIFIED)
 async def who_is_where(
     asking: Asks,
     limit: PageSize,
@@ -135,7 +143,7 @@ async def who_is_where(
         )
 
 
-@router.get("/roster/{posting:path}")
+@router.get("/roster/{posting:path}", response_model=answers.OnePosting, responses=NOT_MODIFIED)
 async def one_posting(posting: Code, asking: Asks, as_of: AsOf = None) -> Response:
     """派驻: one posting on a day, and what became known of it, event by event."""
     day = as_of or asking.today
@@ -156,7 +164,7 @@ async def one_posting(posting: Code, asking: Asks, as_of: AsOf = None) -> Respon
         )
 
 
-@router.get("/coverage")
+@router.get("/coverage", response_model=answers.Coverage, responses=NOT_MODIFIED)
 async def reach(
     asking: Asks,
     period: Annotated[str | None, Query(description="a half-year; without it, the one day `as_of`")] = None,
@@ -182,7 +190,7 @@ async def reach(
         )
 
 
-@router.get("/units")
+@router.get("/units", response_model=answers.Units, responses=NOT_MODIFIED)
 async def units(
     asking: Asks,
     limit: PageSize,
@@ -211,14 +219,14 @@ async def units(
         )
 
 
-@router.get("/changes", response_class=StreamingResponse, dependencies=[Depends(principal)])
-async def changes(request: Request) -> StreamingResponse:
+@router.get("/changes", response_class=EventStream, dependencies=[Depends(principal)])
+async def changes(request: Request) -> EventStream:
     """变动: server-sent events `positions` with the vector that can be read, at once and whenever it moves."""
     state: Any = request.app.state
     if getattr(state, "desk_watch", None) is None:
         state.desk_watch = Watch(state.projection.engine)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_moves(state.desk_watch), media_type="text/event-stream", headers=headers)
+    return EventStream(_moves(state.desk_watch), headers=headers)
 
 
 async def _moves(watch: Watch) -> AsyncGenerator[str]:

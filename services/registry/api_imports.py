@@ -15,9 +15,11 @@ from starlette.background import BackgroundTask
 from starlette.datastructures import UploadFile
 from starlette.responses import FileResponse
 
+from chassis.described import GONE
 from chassis.problems import BadRequest, Conflict, Gone, NotFound, Unprocessable
 from chassis.tracing import current_traceparent
 from services.registry.access import OFFICE
+from services.registry.answers import ImportNow, Imports
 from services.registry.asking import Asking, Looking, Registry, asks, looks
 from services.registry.imports import jobs
 from services.registry.imports.jobs import Job
@@ -29,6 +31,14 @@ router = APIRouter(tags=["registry: imports 导入"])
 Office = Annotated[Looking, Depends(looks(OFFICE))]
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _UNFIT = re.compile(r"[\x00-\x1f\x7f/\\]")
+
+
+class Workbook(FileResponse):
+    """A file of a spreadsheet."""
+
+    media_type = XLSX
+
+
 _BODY = {
     "requestBody": {
         "required": True,
@@ -42,7 +52,7 @@ _BODY = {
 }
 
 
-@router.post("/imports", status_code=202, openapi_extra=_BODY)
+@router.post("/imports", status_code=202, response_model=ImportNow, openapi_extra=_BODY)
 async def submit_import(
     request: Request,
     response: Response,
@@ -83,14 +93,14 @@ async def submit_import(
     return _said(job)
 
 
-@router.get("/imports")
+@router.get("/imports", response_model=Imports)
 async def list_imports(looking: Office) -> dict[str, Any]:
     """The 50 newest imports."""
     async with looking.registry.engine.connect() as connection:
         return {"items": [_said(job) for job in await jobs.newest(connection)]}
 
 
-@router.get("/imports/template")
+@router.get("/imports/template", response_class=Workbook)
 async def import_template(looking: Office) -> Response:
     """The empty workbook to fill in."""
     folder = Path(tempfile.mkdtemp(prefix="xiapai-template-"))
@@ -99,13 +109,13 @@ async def import_template(looking: Office) -> Response:
     return _file(out, "下派台账.xlsx")
 
 
-@router.get("/imports/{job}")
+@router.get("/imports/{job}", response_model=ImportNow)
 async def import_now(job: UUID, looking: Office) -> dict[str, Any]:
     """How far an import is, and once it is done what became of its rows."""
     return _said(await _job(looking.registry, job))
 
 
-@router.get("/imports/{job}/back-copy")
+@router.get("/imports/{job}/back-copy", response_class=Workbook, responses=GONE)
 async def import_back_copy(job: UUID, looking: Office) -> Response:
     """The workbook back, with 导入结果 and 原因 beside each row."""
     known = await _job(looking.registry, job)
@@ -124,9 +134,8 @@ async def import_back_copy(job: UUID, looking: Office) -> Response:
 
 
 def _file(out: Path, name: str) -> Response:
-    return FileResponse(
+    return Workbook(
         out,
-        media_type=XLSX,
         headers={
             "Content-Disposition": f"attachment; filename=\"back.xlsx\"; filename*=UTF-8''{quote(name)}",
             "Cache-Control": "no-store",

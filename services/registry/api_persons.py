@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends
 
 from chassis.problems import NotFound
 from services.registry.access import KEEP_PERSONS, OFFICE, SEE_PERSONS, Matter, OutOfScope, check_reach
+from services.registry.answers import PersonNow
 from services.registry.asking import Asking, Looking, Recorded, asks, looks
 from services.registry.bodies import EarlierPostBody, Erasing, NewPerson, PersonBody
 from services.registry.commands import persons
@@ -47,7 +48,7 @@ async def erase_person(person: str, body: Erasing, asking: Annotated[Asking, Dep
     return await asking.record(person_stream(person), person, persons.erase(person, body.ground))
 
 
-@router.get("/persons/{person:path}")
+@router.get("/persons/{person:path}", response_model=PersonNow, response_model_exclude_unset=True)
 async def person_now(person: str, looking: Annotated[Looking, Depends(looks(SEE_PERSONS))]) -> dict[str, Any]:
     """The person as known, personal fields opened, with ``version`` and ``state`` (known, cadre, erased)."""
     version, known = await looking.registry.desk.look(PERSON, person_stream(person))

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends
 
 from chassis.problems import NotFound
 from services.registry.access import DECIDE, OFFICE, PROPOSE, RECEIVE, SEE_POSTINGS, May, OutOfScope, check_reach
+from services.registry.answers import PostingNow
 from services.registry.asking import Asking, Looking, Recorded, asks, looks
 from services.registry.bodies import (
     Correction,
@@ -110,7 +111,7 @@ async def correct(posting: str, body: Correction, asking: Office) -> Recorded:
     return await asking.record(posting_stream(posting), posting, plan)
 
 
-@router.get("/postings/{posting:path}")
+@router.get("/postings/{posting:path}", response_model=PostingNow)
 async def posting_now(posting: str, looking: Annotated[Looking, Depends(looks(SEE_POSTINGS))]) -> dict[str, Any]:
     """The posting as it stands, with ``version`` and ``state``. Persons are numbers: their names are elsewhere."""
     version, known = await looking.registry.desk.look(POSTING, posting_stream(posting))

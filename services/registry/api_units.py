@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends
 
 from chassis.problems import NotFound
 from services.registry.access import OFFICE, SEE_UNITS
+from services.registry.answers import UnitNow
 from services.registry.asking import Asking, Looking, Recorded, asks, looks
 from services.registry.bodies import Merging, Moving, NewUnit, OnDay, Renaming, UnitBody
 from services.registry.commands import units
@@ -53,7 +54,7 @@ async def close_unit(unit: str, body: OnDay, asking: Office) -> Recorded:
     return await asking.record(unit_stream(unit), unit, units.change(unit, CloseUnit(body.on)))
 
 
-@router.get("/units/{unit:path}")
+@router.get("/units/{unit:path}", response_model=UnitNow)
 async def unit_now(unit: str, looking: Annotated[Looking, Depends(looks(SEE_UNITS))]) -> dict[str, Any]:
     """The unit as it stands, with ``version`` and ``state`` (open, merged, closed)."""
     version, known = await looking.registry.desk.look(UNIT, unit_stream(unit))

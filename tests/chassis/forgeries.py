@@ -12,6 +12,8 @@ from joserfc import jws, jwt
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry
 
+from chassis.identity.principal import Role
+
 ISSUER = "https://login.example.cn/realms/xiapai"
 AUDIENCE = "xiapai"
 NOW = 1_800_000_000
@@ -80,6 +82,7 @@ def forgeries() -> Iterator[Forgery]:
     for algorithm in KEYS:
         yield from _signatures(algorithm)
         yield from _claims(algorithm)
+        yield from _roles(algorithm)
     yield from _algorithms()
 
 
@@ -175,6 +178,49 @@ def _claims(algorithm: str) -> Iterator[Forgery]:
     unfit: tuple[Any, ...] = (None, "", [], "a b", 7)
     for person in unfit:
         yield one(f"cadre {person!r}", "token-claims-incomplete", roles=["cadre"], person=person)
+
+
+def _roles(algorithm: str) -> Iterator[Forgery]:
+    """Each way of going wrong, for each role, with a scope that would do."""
+    scope = {"categories": ["RURAL_GUIDE"], "person": "R1"}
+    faults: tuple[tuple[str, dict[str, Any], str], ...] = (
+        ("expired", {"exp": NOW - 3600}, "token-expired"),
+        ("not yet valid", {"nbf": NOW + 3600}, "token-not-yet-valid"),
+        ("of another issuer", {"iss": "https://login.example.cn/realms/other"}, "token-issuer-foreign"),
+        ("for another system", {"aud": "another"}, "token-audience-foreign"),
+        ("of nobody", {"sub": None}, "token-claims-incomplete"),
+        ("of somebody by identity number", {"sub": "990117197803150015"}, "token-subject-personal"),
+        ("without an end", {"exp": None}, "token-claims-incomplete"),
+    )
+    for role in Role:
+        own = scope | {"roles": [role.value]}
+        for name, changed, code in faults:
+            yield Forgery(f"{algorithm} {role.value} {name}", signed(algorithm, claims(**own | changed)), code)
+        stolen = signed(algorithm, claims(**own), key=STRANGERS[algorithm])
+        yield Forgery(f"{algorithm} {role.value} by a stranger", stolen, "token-signature-invalid")
+        both = claims(**own | {"roles": [role.value, _next(role).value]})
+        yield Forgery(f"{algorithm} {role.value} and another", signed(algorithm, both), "token-role-ambiguous")
+        head, _, signature = signed(algorithm, claims(**own)).split(".")
+        other = b64(json.dumps(claims(**own | {"sub": "u-2"})).encode())
+        yield Forgery(f"{algorithm} {role.value} as another", f"{head}.{other}.{signature}", "token-signature-invalid")
+        bare = raw({"alg": "none", "kid": KEYS[algorithm][0]}, claims(**own))
+        yield Forgery(f"{algorithm} {role.value} without a signature", bare, "token-algorithm-refused")
+    for role, needs in SCOPED.items():
+        odd: tuple[Any, ...] = (None, "", " ", [], 7, True, {"a": 1}, "a/b", "-", "x" * 101, "\u200b")
+        for unfit in odd:
+            content = claims(**scope | {"roles": [role.value], needs: unfit})
+            yield Forgery(
+                f"{algorithm} {role.value} of {unfit!r}", signed(algorithm, content), "token-claims-incomplete"
+            )
+
+
+def _next(role: Role) -> Role:
+    roles = list(Role)
+    return roles[(roles.index(role) + 1) % len(roles)]
+
+
+SCOPED = {Role.CLERK: "unit", Role.LEADER: "unit", Role.DEPARTMENT: "categories", Role.CADRE: "person"}
+"""The claim that a role sees nothing without."""
 
 
 def _algorithms() -> Iterator[Forgery]:
