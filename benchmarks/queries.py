@@ -37,6 +37,8 @@ async def measure(lab: Lab) -> AsyncGenerator[Round]:
     async with running(place, "api") as api, bare(lab, "asgi") as other:
         script = lab.folder / "page.sql"
         script.write_text(await _statements(api, PATHS["page"]))
+        for what in PATHS:  # connections are made, statements prepared
+            await _asked(api, what, CLIENTS, seconds / 4)
         for _ in range(lab.rounds):
             one = await _asked(api, "one", CLIENTS, seconds)
             yield Round(ONE, one, (await load(other, lambda: get("/"), connections=CLIENTS, seconds=seconds)).rate)

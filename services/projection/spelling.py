@@ -5,8 +5,6 @@ A surname may be read otherwise than the same character elsewhere: 单 Shan, 仇
 
 from dataclasses import dataclass
 
-from pypinyin import Style, lazy_pinyin
-
 _SURNAMES = {
     "单": "shan", "仇": "qiu", "解": "xie", "曾": "zeng", "任": "ren", "查": "zha", "区": "ou", "朴": "piao",
     "盖": "ge", "缪": "miao", "翟": "zhai", "宁": "ning", "华": "hua", "员": "yun", "召": "shao", "冼": "xian",
@@ -31,6 +29,9 @@ class Spelt:
 
 def spell(name: str) -> Spelt:
     """The spelling of a person's name; what is not Chinese stays as it is, in lower case."""
+    # Its dictionary takes 54 MB, and of the processes that import this module only the worker ever spells.
+    from pypinyin import Style, lazy_pinyin
+
     name = name.strip()
     surname = next((name[:length] for length in (2, 1) if name[:length] in _SURNAMES and len(name) > length), "")
     read = _SURNAMES[surname].split() if surname else []
