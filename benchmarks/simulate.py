@@ -103,7 +103,7 @@ def main(
     projection: Annotated[float, typer.Option(help="events a second of one worker, live projection")] = 4000,
     append: Annotated[float, typer.Option(help="events a second of one ledger")] = 6000,
     relay: Annotated[float, typer.Option(help="events a second of one relay")] = 15000,
-    event_bytes: Annotated[int, typer.Option(help="bytes of an event in ledger and indexes")] = 1100,
+    event_bytes: Annotated[int, typer.Option(help="bytes of an event in ledger and indexes")] = 550,
     years: Annotated[int, typer.Option(help="years kept")] = 5,
     seed: int = 1,
 ) -> None:

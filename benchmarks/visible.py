@@ -39,7 +39,7 @@ async def measure(lab: Lab) -> AsyncGenerator[Round]:
             yield Round(QUIET, median(quiet), median(peer))
             yield Round(QUIET_99, percentile(quiet, 0.99))
             beside = asyncio.create_task(
-                load(system.port, lambda: registration(system), connections=CLIENTS, seconds=lab.seconds(6), pace=carried / 2)
+                load(system.port, lambda: registration(system), connections=CLIENTS, seconds=lab.seconds(6), pace=max(1.0, carried / 2))
             )  # fmt: skip
             busy = await _seen(system, lab.size(100, 30), pause=0.02)
             await beside
