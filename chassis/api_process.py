@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 
 from chassis.described import describe
-from chassis.health import Condition, Degraded, Fine, mount_health
+from chassis.health import Check, Condition, Degraded, Fine, mount_health
 from chassis.http import make_app
 from chassis.identity.access import set_access
 from chassis.identity.csrf import guard_sessions
@@ -22,7 +22,7 @@ from chassis.identity.wiring import access_of, login_of
 from chassis.metrics import Disk, Metrics
 from chassis.problems import Conflict, Unavailable, Unprocessable
 from chassis.problems_page import mount_problems
-from chassis.service import Service
+from chassis.service import Service, Tools
 from chassis.settings import Settings
 from chassis.tools import check_service, open_tools
 from ledger.append import ClaimTaken, KeyReused, VersionConflict
@@ -52,7 +52,7 @@ def api_app(
                 tools = await stack.enter_async_context(open_tools(service, settings, metrics))
                 metrics.databases.add(service.name, tools.engine, service.measures)
                 setattr(app.state, service.name, await stack.enter_async_context(service.open_api(tools)))
-                conditions[f"database-{service.name}"] = _reachable(service, tools.engine)
+                conditions[f"database-{service.name}"] = _reachable(service, tools)
             yield
 
     app = make_app(
@@ -106,14 +106,16 @@ async def _fine() -> Condition:
     return Fine()
 
 
-def _reachable(service: Service, engine: Any) -> Any:
+def _reachable(service: Service, tools: Tools) -> Check:
     async def check() -> Condition:
-        async with engine.connect() as connection:
+        async with tools.engine.connect() as connection:
             await connection.execute(text("SELECT 1"))
         try:
-            await check_service(service, engine)
+            await check_service(service, tools.engine)
         except SchemaNewer:
             return Degraded("the database is a newer program's already: replace this process")
-        return Fine()
+        # A full disk lets questions through, and no commands.
+        trouble = tools.desk.appender.trouble
+        return Degraded(f"the last command found: {trouble}") if trouble else Fine()
 
     return check

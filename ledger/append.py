@@ -18,7 +18,7 @@ from ledger import group
 from ledger.claims import ClaimTaken
 from ledger.database import driver
 from ledger.entry import Append, Item, KeyReused, Receipt, Request, Settled, Unavailable, VersionConflict
-from ledger.trouble import is_trouble
+from ledger.trouble import is_trouble, named
 
 __all__ = [
     "Append",
@@ -42,7 +42,8 @@ PATIENCE_SECONDS = 30.0
 
 class Appender:
     """Group commit into one ledger. Start it with ``async with``; one per process and ledger. ``observe`` is told of
-    every group that came to its end."""
+    every group that came to its end. ``trouble`` is empty while the database takes what it is given, else it says in a
+    few words what was the matter the last time."""
 
     def __init__(
         self,
@@ -56,6 +57,7 @@ class Appender:
         self._waiting: asyncio.Queue[Item] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
         self._connection: AsyncConnection | None = None
+        self.trouble = ""
 
     async def __aenter__(self) -> "Appender":
         self._task = asyncio.create_task(self._run(), name="appender")
@@ -123,9 +125,10 @@ class Appender:
                 again = True
                 if loop.time() + pause > deadline:
                     raise Unavailable("the database cannot be reached; the same request may be sent again") from error
-                log.warning("the ledger's database is away, trying again: %s", type(error).__name__)
+                self._say(named(error))
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 2.0)
+        self._say("")
         for item, result in zip(items, results, strict=True):
             if item.done.done():
                 continue
@@ -135,6 +138,11 @@ class Appender:
                 item.done.set_result(result)
         if self._observe is not None:
             self._observe(Settled(ended - began, [ended - item.since for item in items], results))
+
+    def _say(self, trouble: str) -> None:
+        if trouble and trouble != self.trouble:
+            log.warning("the ledger's database takes nothing, trying again: %s", trouble)
+        self.trouble = trouble
 
     async def _disconnect(self) -> None:
         connection, self._connection = self._connection, None

@@ -62,8 +62,8 @@ def table_hash(before: bytes, *, position: int, recorded_at: datetime, stream_ha
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """Where a chain breaks first: the position, its stream, and what does not fit (``gap``, ``order``, ``stream-hash``,
-    ``hash``, ``tail``)."""
+    """Where a ledger is not what it should be, first: the position, its stream, and what does not fit: ``gap``, ``order``,
+    ``stream-hash``, ``hash`` in itself; ``tail``, ``gap``, ``rewritten``, ``trace`` against what others saw."""
 
     position: int
     stream: str
@@ -107,22 +107,14 @@ class Verifier:
         return None
 
 
-async def verify(connection: AsyncConnection, witness: tuple[int, bytes] | None = None) -> AsyncIterator[int | Broken]:
+async def verify(connection: AsyncConnection) -> AsyncIterator[int | Broken]:
     """Verify the whole ledger, yielding the position reached after each portion, and a :class:`Broken` at the end if
-    there is one.
-
-    ``witness`` is a position and hash seen elsewhere (the relay's topic, a signed checkpoint): a ledger that ends
-    before it, or differs there, had its tail cut or rewritten (``tail``).
-    """
+    there is one. That it ends where it should, :mod:`ledger.testimony` can tell."""
     verifier = Verifier()
     while rows := await read(connection, verifier.position, 2000):
         for row in rows:
             broken = verifier.check(row)
-            if broken is None and witness is not None and row.position == witness[0] and row.hash != witness[1]:
-                broken = Broken(row.position, row.stream, "tail")
             if broken is not None:
                 yield broken
                 return
         yield verifier.position
-    if witness is not None and verifier.position < witness[0]:
-        yield Broken(verifier.position + 1, "", "tail")

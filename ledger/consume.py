@@ -25,8 +25,7 @@ from ledger.entry import Unavailable
 from ledger.fetch import Found, fetch
 from ledger.kafka import KafkaSettings, Partition, describe, topic_name
 from ledger.membership import member, missing_topic
-from ledger.reason import reason_of
-from ledger.trouble import is_trouble
+from ledger.trouble import is_trouble, named
 from ledger.watermark import Watermark
 
 log = logging.getLogger(__name__)
@@ -156,7 +155,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
         except Exception as error:
             if not is_trouble(error):
                 raise
-            self._say(f"database: {reason_of(error)}")
+            self._say(f"database: {named(error)}")
             await self._pause(0.5)
             return
         if generation != self._generation:
@@ -336,7 +335,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
             except Exception as error:
                 if not (isinstance(error, (StillConflicting, Unavailable)) or is_trouble(error)):
                     raise
-                self._say(f"database: {reason_of(error)}")
+                self._say(f"database: {named(error)}")
                 self.last_progress = monotonic()
             else:
                 self._say("")

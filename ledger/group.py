@@ -34,7 +34,7 @@ SELECT 'request', r.principal, r.key, r.position, r.digest, NULL, NULL, r.answer
 
 _MINE = """
 SELECT stream, version, id, position FROM ledger
- WHERE (stream, version) IN (SELECT * FROM unnest($1::text[], $2::integer[]))
+ WHERE (stream, id) IN (SELECT * FROM unnest($1::text[], $2::uuid[])) ORDER BY position
 """
 
 _WRITE = f"""
@@ -162,22 +162,12 @@ async def commit(connection: asyncpg.Connection, items: list[Item], *, again: bo
 
 
 async def _recorded_before(connection: asyncpg.Connection, items: list[Item]) -> dict[int, Receipt]:
-    """Which items without a request stand in the ledger already: their first event has the id that we gave it."""
-    firsts = {}
-    for item in items:
-        if item.encoded and item.append.request is None:
-            stream = item.encoded[0][0]
-            firsts[stream, item.append.expected.get(stream, 0) + 1, item.encoded[0][4]] = item
-    if not firsts:
-        return {}
-    mine = {}
-    for stream, version, event_id, position in await connection.fetch(
-        _MINE, [s for s, _, _ in firsts], [v for _, v, _ in firsts]
-    ):
-        hit = firsts.get((stream, version, event_id))
-        if hit is not None:
-            versions: dict[str, int] = dict(hit.append.expected)
-            for event_stream, *_ in hit.encoded:
-                versions[event_stream] = versions.get(event_stream, 0) + 1
-            mine[id(hit)] = Receipt(position + len(hit.encoded) - 1, hit.append.answer, versions)
-    return mine
+    """Which items without a request stand in the ledger already: their events have the ids that we gave them."""
+    mine = {event[-1]: (event[0], item) for item in items if item.append.request is None for event in item.encoded}
+    receipts: dict[int, Receipt] = {}
+    for stream, version, event_id, position in await connection.fetch(_MINE, [s for s, _ in mine.values()], list(mine)):
+        _, item = mine[event_id]
+        before = receipts.get(id(item))
+        versions = {**(before.versions if before else item.append.expected), stream: version}
+        receipts[id(item)] = Receipt(position, item.append.answer, versions)
+    return receipts

@@ -57,10 +57,10 @@ async def member(
     finally:
         joining.cancel()
         told.cancel()
-        await _leave(consumer)
+        await leave(consumer)
 
 
-async def _leave(consumer: AIOKafkaConsumer) -> None:
+async def leave(consumer: AIOKafkaConsumer) -> None:
     """Stop a client. One in the middle of joining waits for the broker's answer, which comes when all other members have
     joined again or are given up: after 3 s on the embedded broker, and 11 s beside one that died. Cancelled, it would
     leave its tasks and connections behind; with its connections closed it ends by itself."""

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Protocol
 
 from xiapai_contracts.event import Codec, MalformedEvent, UnknownEvent
@@ -111,7 +110,6 @@ def sift(
     # An unreadable record may be the one that the next record's `previous` names.
     bridge = False
     awaiting = bool(held.epoch) and held.offset < 0
-    published: datetime | None = None
     for record, read in zip(records, from_headers_of([record.headers for record in records]), strict=True):
         meta = _readable(topic, record, read)
         if isinstance(meta, MalformedRecord):
@@ -152,11 +150,9 @@ def sift(
             else:
                 result.events.append(found)
         bridge = False
+        # The newest word counts, and not the latest moment: the relay's clock may have been set back.
         if meta.position >= reached:
-            reached, hash_, offset = meta.position, meta.hash, record.offset
-            if meta.published is not published:  # one object for all records of a wave
-                published = meta.published
-                reached_at = published if reached_at is None else max(reached_at, published)
+            reached, hash_, offset, reached_at = meta.position, meta.hash, record.offset, meta.published
     result.mark = Watermark(
         epoch=epoch,
         position=position,

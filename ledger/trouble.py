@@ -14,6 +14,26 @@ _CODES = ("55P03", "25P03")
 _NO_WAY = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN)
 _DRIVER = ("ConnectionDoesNotExist", "InterfaceError", "connection is closed", "connection was closed")
 
+_NAMES = {
+    "53100": "its disk is full: free some space",
+    "53": "it has no more of something that it needs (connections, memory)",
+    "57": "it is stopping or starting",
+    "58": "its system fails it",
+    "40": "transactions stand in each other's way",
+    "55": "a lock is not to be had",
+}
+
+
+def named(error: BaseException) -> str:
+    """What is the matter with the database, in a few words for an operator."""
+    seen: BaseException | None = error
+    while seen is not None:
+        state = str(getattr(getattr(seen, "orig", seen), "sqlstate", None) or "")
+        if state:
+            return _NAMES.get(state) or _NAMES.get(state[:2]) or "it cannot be reached"
+        seen = seen.__cause__
+    return "it cannot be reached"
+
 
 def is_trouble(error: BaseException | None) -> bool:
     """Whether a failure says nothing about what was asked, only that the database or the network was away."""

@@ -46,6 +46,11 @@ class Moved(Exception):
     """Somebody else has set the checkpoint, or the ledger has begun a new life: begin again from what stands there."""
 
 
+class Contradicted(Exception):
+    """The ledger is not what was published of it in this life: its tail was cut, or it was restored from a backup and
+    has begun no new life. To publish it would tell readers two stories under one name; the message says where."""
+
+
 async def load(connection: AsyncConnection) -> Checkpoint:
     """The checkpoint; an empty one where there is none of the ledger's present life."""
     epoch = str(await connection.scalar(select(meta.c.epoch)))
@@ -105,6 +110,7 @@ async def look(connection: AsyncConnection, known: Checkpoint) -> int:
 
     Raises:
         Moved: the checkpoint was taken back, or the ledger's life is another.
+        Contradicted: the ledger ends before what was published.
     """
     row = (
         await connection.execute(
@@ -117,6 +123,8 @@ async def look(connection: AsyncConnection, known: Checkpoint) -> int:
     ).one()
     if row.epoch != known.epoch or row.position is None or row.position < known.position:
         raise Moved
+    if row.head < row.position:
+        raise Contradicted(f"it ends at {row.head}, and {row.position} was published")
     return int(row.head)
 
 

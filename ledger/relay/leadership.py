@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from ledger.trouble import is_trouble
+from ledger.trouble import is_trouble, named
 
 T = TypeVar("T")
 
@@ -75,7 +75,7 @@ class Leadership:
                 if not is_trouble(error):
                     raise
                 await self._drop()
-                raise LeadershipLost(type(error).__name__) from error
+                raise LeadershipLost(named(error)) from error
 
     async def _drop(self) -> None:
         connection, self._connection = self._connection, None

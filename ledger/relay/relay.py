@@ -18,12 +18,12 @@ from xiapai_contracts.topic import Topic
 from ledger import reader
 from ledger.kafka import KafkaSettings, Partition, TopicMismatch, describe, ensure_topics, partition_of
 from ledger.recorded import Recorded
-from ledger.relay.checkpoint import Checkpoint, Moved, Reached, load, look, store, taken_back
+from ledger.relay.checkpoint import Checkpoint, Contradicted, Moved, Reached, load, look, store, taken_back
 from ledger.relay.leadership import POLL_SECONDS, Leadership, LeadershipLost, first_to_end
 from ledger.relay.publisher import Publisher, Queue
 from ledger.relay.witness import LogLost, Witness
 from ledger.schema import keyring as keys_table
-from ledger.trouble import is_trouble
+from ledger.trouble import is_trouble, named
 
 log = logging.getLogger(__name__)
 
@@ -86,8 +86,7 @@ class Relay:
             except Exception as error:
                 if not (isinstance(error, LeadershipLost) or is_trouble(error)):
                     raise
-                self.trouble = f"database: {describe(error)}"
-                log.warning("%s: the relay stopped publishing, the database is away: %s", self._service, self.trouble)
+                self._say(f"database: {error if isinstance(error, LeadershipLost) else named(error)}")
                 self._progress()
             finally:
                 self.is_leader = False
@@ -100,6 +99,7 @@ class Relay:
             began = monotonic()
             try:
                 self._stored = await leadership.ask(load)
+                await leadership.ask(partial(look, known=self._stored))
                 await first_to_end(self._beat(leadership), self._session(leadership))
             except Moved:
                 log.info("%s: the checkpoint was set anew, publishing from there", self._service)
@@ -111,8 +111,9 @@ class Relay:
             except (KafkaError, TopicMismatch, OSError, TimeoutError) as error:
                 if isinstance(error, OSError) and not isinstance(error, (ConnectionError, TimeoutError)):
                     raise
-                self.trouble = f"broker: {error if isinstance(error, TopicMismatch) else describe(error)}"
-                log.warning("%s: publishing is broken off: %s", self._service, self.trouble)
+                self._say(f"broker: {error if isinstance(error, TopicMismatch) else describe(error)}")
+            except Contradicted as contradicted:
+                self._say(f"ledger: {contradicted}; see xiapai verify-chain. If it was restored, begin a new epoch")
             self._progress()
             pause = PAUSE_SECONDS[0] if monotonic() - began > 10 else min(pause * 2, PAUSE_SECONDS[1])
             await asyncio.sleep(pause)
@@ -139,6 +140,11 @@ class Relay:
             await asyncio.sleep(LOOK_SECONDS)
             looks += 1
             await witness.look(self._stored, read=looks % READ_BACK_EVERY == 0)
+
+    def _say(self, trouble: str) -> None:
+        if trouble != self.trouble:
+            log.warning("%s: publishing is broken off: %s", self._service, trouble)
+        self.trouble = trouble
 
     def _progress(self) -> None:
         self.last_progress = monotonic()

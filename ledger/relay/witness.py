@@ -10,7 +10,7 @@ from xiapai_contracts.record import MalformedRecord, Meta, from_headers
 from xiapai_contracts.topic import Topic
 
 from ledger.kafka import Admin, KafkaSettings, Partition, topic_name
-from ledger.relay.checkpoint import Checkpoint, Reached, hash_at
+from ledger.relay.checkpoint import Checkpoint, Contradicted, Reached, hash_at
 
 READ_SECONDS = 5.0
 
@@ -20,7 +20,8 @@ class LogLost(Exception):
 
 
 class Witness:
-    """Compares the broker's log with a checkpoint. Raises `LogLost`, or KafkaError where the broker is away."""
+    """Compares the broker's log with a checkpoint. Raises `LogLost`; `Contradicted` where the log is as it was and the
+    ledger is not; KafkaError where the broker is away."""
 
     def __init__(self, engine: AsyncEngine, settings: KafkaSettings, topics: Iterable[Topic]) -> None:
         self._engine, self._settings = engine, settings
@@ -82,19 +83,23 @@ class Witness:
                     if compacted:
                         continue
                     raise LogLost(f"{partition[0]}/{partition[1]} has no record at offset {reached.offset}")
-                if not await self._is_ours(records[0].headers, checkpoint.epoch, reached.at, compacted):
+                meta = _readable(records[0].headers)
+                if meta is None or (meta.epoch, meta.position) != (checkpoint.epoch, reached.at):
                     raise LogLost(f"{partition[0]}/{partition[1]} has another record at offset {reached.offset}")
+                if not compacted and meta.hash != await self._hash_at(reached.at):
+                    raise Contradicted(f"{partition[0]}/{partition[1]} has another hash of {reached.at}")
         # Within compacted topics nothing may be left to read; elsewhere no answer is no proof of a loss.
         silent = [partition for partition in waiting.values() if not self._topics[partition[0]].compacted]
         if silent:
             raise KafkaTimeoutError(f"{silent[0][0]}/{silent[0][1]} does not answer")
 
-    async def _is_ours(self, headers: Iterable[tuple[str, bytes]], epoch: str, at: int, compacted: bool) -> bool:
-        try:
-            meta: Meta = from_headers(headers)
-        except MalformedRecord:
-            return False
-        if compacted:
-            return meta.epoch == epoch and meta.position == at
+    async def _hash_at(self, position: int) -> bytes:
         async with self._engine.connect() as connection:
-            return (meta.epoch, meta.position, meta.hash) == (epoch, at, await hash_at(connection, at))
+            return await hash_at(connection, position)
+
+
+def _readable(headers: Iterable[tuple[str, bytes]]) -> Meta | None:
+    try:
+        return from_headers(headers)
+    except MalformedRecord:
+        return None

@@ -1,0 +1,77 @@
+"""The wire between a program and its PostgreSQL, cut at the worst moments: around COMMIT."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from urllib.parse import urlsplit, urlunsplit
+
+MOMENTS = ("before", "during", "after")
+"""Before the server hears of the COMMIT; while it works on it; after it has answered, and nobody hears the answer."""
+
+
+class Wire:
+    """Passes bytes between a client and the server of a DSN. Of the transactions that are committed through it, it cuts
+    half, until there were ``most`` cuts; ``cuts`` counts them by their moment."""
+
+    def __init__(self, dsn: str, most: int, seed: int) -> None:
+        self._there, self._most, self._draw = urlsplit(dsn), most, random.Random(seed)
+        self._port = 0
+        self.cuts: Counter[str] = Counter()
+
+    @property
+    def dsn(self) -> str:
+        """The same database, by way of the wire."""
+        user = self._there.netloc.rpartition("@")[0]
+        return urlunsplit(self._there._replace(netloc=f"{user}@127.0.0.1:{self._port}"))
+
+    @property
+    def over(self) -> bool:
+        """All cuts were made."""
+        return self.cuts.total() >= self._most
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator["Wire"]:
+        async with await asyncio.start_server(self._serve, "127.0.0.1", 0) as server:
+            self._port = server.sockets[0].getsockname()[1]
+            yield self
+
+    async def _serve(self, client: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
+        server, asks = await asyncio.open_connection(self._there.hostname, self._there.port)
+        deaf = asyncio.Event()
+
+        async def ask() -> None:
+            while said := await client.read(65536):
+                moment = self._moment() if b"COMMIT" in said else None
+                if moment == "before":
+                    return
+                if moment == "after":
+                    deaf.set()
+                asks.write(said)
+                await asks.drain()
+                if moment == "during":
+                    return
+
+        async def answer() -> None:
+            while said := await server.read(65536):
+                if deaf.is_set():
+                    return
+                answers.write(said)
+                await answers.drain()
+
+        ways = [asyncio.ensure_future(way()) for way in (ask, answer)]
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        for way in ways:
+            way.cancel()
+        for writer in (answers, asks):
+            with suppress(OSError):
+                writer.close()
+        await asyncio.gather(*ways, return_exceptions=True)
+
+    def _moment(self) -> str | None:
+        if self.over or self._draw.random() < 0.5:
+            return None
+        moment = self._draw.choice(MOMENTS)
+        self.cuts[moment] += 1
+        return moment
