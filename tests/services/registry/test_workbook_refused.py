@@ -281,3 +281,53 @@ def test_an_opened_file_is_let_go_after_a_refusal(bad: Path) -> None:
         refusal(bad)
     after = len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
     assert after <= before + 2
+
+
+REFUSED_ALONE = """
+import pathlib, re, resource, sys
+from services.registry.workbook import WorkbookRefused, open_workbook
+resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
+for path in sorted(pathlib.Path(sys.argv[1]).glob("*.xlsx")):
+    try:
+        with open_workbook(path) as workbook:
+            print(path.stem, len(list(workbook.rows())))
+    except WorkbookRefused as refused:
+        print(path.stem, refused.code)
+status = pathlib.Path("/proc/self/status")
+print("memory", re.search(r"VmHWM:\\s*([0-9]+) kB", status.read_text())[1] if status.exists() else 0)
+"""
+
+
+def test_what_is_made_to_harm_is_refused_within_a_gigabyte_of_addresses_and_a_minute(
+    good: Path, tmp_path: Path
+) -> None:
+    harm = tmp_path / "harm"
+    harm.mkdir()
+    spaces = b" " * (48 << 20)
+    laughs = b"<!DOCTYPE x [<!ENTITY a0 'ha'>" + b"".join(
+        b"<!ENTITY a%d '%s'>" % (n, b"&a%d;" % (n - 1) * 10) for n in range(1, 12)
+    )
+    outside = b"<!DOCTYPE x [<!ENTITY a SYSTEM 'file:///etc/passwd'>]>"
+    rewritten(good, harm / "bomb.xlsx", with_sheet(HEAD + spaces))
+    rewritten(
+        good, harm / "laughs.xlsx", with_sheet(laughs + b"]>" + HEAD + b"<sheetData>&a11;</sheetData></worksheet>")
+    )
+    rewritten(good, harm / "outside.xlsx", with_sheet(outside + HEAD + b"<sheetData>&a;</sheetData></worksheet>"))
+    rewritten(good, harm / "traversal.xlsx", same, **{"..__..__..__tmp__evil.txt": b"x", "/etc/passwd": b"x"})
+    (harm / "truncated.xlsx").write_bytes(good.read_bytes()[:-200])
+    (harm / "encrypted.xlsx").write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "EncryptedPackage".encode("utf-16-le"))
+    done = subprocess.run([sys.executable, "-c", REFUSED_ALONE, harm], check=True, capture_output=True, text=True)
+    said = dict(line.split() for line in done.stdout.splitlines())
+    memory = int(said.pop("memory"))
+    good_rows = len([row for sheet in ("单位", "干部", "履历", "派驻") for row in rows_of(good, sheet)])
+    assert said == {
+        "bomb": "workbook-too-large",
+        "laughs": "workbook-damaged",
+        "outside": "workbook-damaged",
+        "traversal": str(good_rows),
+        "truncated": "workbook-not-xlsx",
+        "encrypted": "workbook-encrypted",
+    }
+    assert memory * 1024 < 100 << 20
+    assert not Path("/tmp/evil.txt").exists(), "nothing is unpacked to where a name points"
