@@ -21,7 +21,7 @@ SCOPED = Row("ten times the postings, scoped and as-of pages, p99", BESIDE, "ms"
 
 
 async def measure(lab: Lab) -> AsyncGenerator[Round]:
-    small = lab.size(2_000, 200)
+    small = lab.size(2_000, 800)
     for _ in range(min(lab.rounds, 3)):
         seen = [await _of_size(lab, size) for size in (small * 10, small)]
         for row, ours, other in zip((COST, NOW, SCOPED), *seen, strict=True):
