@@ -1,33 +1,34 @@
 """重建 builds the read models anew beside the live ones, and switches: from Kafka, or from the registry's ledger."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 
-from sqlalchemy import select, text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-from xiapai_contracts.registry import HEADS
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 from xiapai_contracts.topics import CODEC
 
 from chassis.seal import Kek
 from ledger import reader, watermark
 from ledger.consume import Reader
-from ledger.deliver import Delivered
-from ledger.kafka import KafkaSettings, Partition
-from ledger.schema import keyring
-from ledger.watermark import Watermark
+from ledger.kafka import KafkaSettings
 from services.projection.audit import Audited, Events, Progress, audit, no_progress
-from services.projection.builds import Build, begin, builds, drop, live, switch, use
+from services.projection.builds import Build, begin, builds, drop, live, lock, switch
 from services.projection.compare import Unlike, compare
-from services.projection.cut import EVENT_TOPICS, newest_cut
-from services.projection.from_ledger import delivered, delivered_key
+from services.projection.cut import newest_cut
+from services.projection.filling import Filling, snapshot
 from services.projection.keeper import caught_up
-from services.projection.project import TOPICS, handler, project
+from services.projection.project import TOPICS, handler
 
-_PORTION = 2000
+Step = Callable[[], Awaitable[None]]
+Reach = Callable[[int], Awaitable[None]]
+
+_PARTITIONS = [(topic.name, number) for topic in TOPICS for number in range(topic.partitions)]
 _LOOK_SECONDS = 0.3
+_REACH_SECONDS = 0.02
+_HOLD_SECONDS = 5.0  # the server ends a session that holds watermarks for longer than watermark.IDLE_SECONDS
 
 
 class AlreadyRebuilding(Exception):
@@ -73,13 +74,24 @@ async def rebuild_from_kafka(
             current = await live(connection)
             epoch, former = (current.epoch, current.former) if current else (None, ())
             build = await begin(connection, "filling", epoch=epoch, former=former)
-        async with _or_dropped(engine, build):
-            async with _reading(engine, kafka, kek, build) as reading:
+        async with _or_dropped(engine, build), _reading(engine, kafka, kek, build) as reading:
+
+            async def catch_up() -> None:
                 while not await _caught_up(engine, build, current, progress):
                     await asyncio.wait({reading}, timeout=_LOOK_SECONDS)
                     if reading.done():
                         reading.result()
-            return await _verified(engine, build, current, today, events)
+
+            async def reach(position: int) -> None:
+                while True:
+                    if await _position(engine, build) >= position:
+                        return
+                    await asyncio.sleep(_REACH_SECONDS)
+
+            await catch_up()
+            audited, unlike = await _verified(engine, build, current, today, events)
+            position = await _switched(engine, build, current, catch_up, reach)
+            return Rebuilt(build, position, unlike, audited)
 
 
 async def _caught_up(engine: AsyncEngine, build: Build, current: Build | None, progress: Progress) -> bool:
@@ -140,78 +152,64 @@ async def rebuild_from_ledger(
     events: Events | None = None,
     progress: Progress = no_progress,
 ) -> Rebuilt:
-    """Read everything from the registry's own ledger, in one snapshot of it; Kafka is not needed. What comes after, the
-    workers read from Kafka.
+    """Read everything from the registry's own ledger; Kafka is not needed. What comes after, the workers read from Kafka.
 
     Raises:
         NotRight: the audit found a difference.
         AlreadyRebuilding: one at a time.
     """
-    async with _alone(engine), ledger.connect() as source:
-        await source.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        async with source.begin():
-            epoch, head = await reader.epoch(source), await reader.head(source)
-            async with engine.begin() as connection:
-                current = await live(connection)
-                lives = [] if current is None else [*current.former, current.epoch]
-                former = [one for one in lives if one not in (None, epoch)]
-                build = await begin(connection, "filling", epoch=epoch, former=former)
-            async with _or_dropped(engine, build):
-                await _fill(engine, source, build, kek, epoch, head, progress)
-                return await _verified(engine, build, current, today, events)
+    async with _alone(engine):
+        async with snapshot(ledger) as source:
+            epoch = await reader.epoch(source)
+        async with engine.begin() as connection:
+            current = await live(connection)
+            lives = [] if current is None else [*current.former, current.epoch]
+            former = [one for one in lives if one not in (None, epoch)]
+            build = await begin(connection, "filling", epoch=epoch, former=former)
+        async with _or_dropped(engine, build):
+            filling = Filling(engine, ledger, build, kek, epoch, progress)
+            await filling.catch_up()
+            audited, unlike = await _verified(engine, build, current, today, events)
+            position = await _switched(engine, build, current, filling.catch_up, filling.reach)
+            return Rebuilt(build, position, unlike, audited)
 
 
-async def _fill(
-    engine: AsyncEngine, source: AsyncConnection, build: Build, kek: Kek, epoch: str, head: int, progress: Progress
-) -> None:
-    marks: dict[Partition, int] = {(t.name, n): 0 for t in TOPICS for n in range(t.partitions)}
-    rows = (await source.execute(select(keyring.c.stream, keyring.c.wrapped, keyring.c.change))).all()
-    keys = [delivered_key(row.stream, row.wrapped, row.change, epoch) for row in rows]
-    for start in range(0, len(keys), _PORTION):
-        await _take(engine, build, kek, keys[start : start + _PORTION], marks)
-    after = 0
-    while after < head:
-        portion = await reader.read(source, after, _PORTION)
-        items = [item for recorded in portion if (item := delivered(recorded, epoch)) is not None]
-        await _take(engine, build, kek, items, marks)
-        after = portion[-1].position
-        progress(after, head)
-    evented, now = {topic.name for topic in (*EVENT_TOPICS, HEADS)}, datetime.now(UTC)
-    async with engine.begin() as connection:
-        await watermark.load(connection, build.handler, marks)
-        saved = {
-            (topic, number): Watermark(
-                epoch=epoch,
-                position=position,
-                reached=head if topic in evented else position,
-                reached_at=now if topic in evented else None,
-            )
-            for (topic, number), position in marks.items()
-        }
-        await watermark.save(connection, build.handler, saved)
-
-
-async def _take(
-    engine: AsyncEngine, build: Build, kek: Kek, items: list[Delivered], marks: dict[Partition, int]
-) -> None:
-    async with engine.begin() as connection:
-        await use(connection, build)
-        await project(connection, items, kek)
-    for item in items:
-        place = (item.topic, item.partition)
-        marks[place] = max(marks[place], item.meta.position)
+async def _position(engine: AsyncEngine, build: Build) -> int:
+    async with engine.connect() as connection:
+        return (await newest_cut(connection, build.handler)).position
 
 
 async def _verified(
     engine: AsyncEngine, build: Build, before: Build | None, today: date, events: Events | None
-) -> Rebuilt:
+) -> tuple[Audited | None, Unlike | None]:
     audited = await audit(engine, events, today, build) if events is not None else None
     if audited is not None and audited.difference is not None:
         raise NotRight(audited)
-    async with engine.begin() as connection:
-        unlike = None
-        if before is not None and before.version == build.version and before.epoch in (None, build.epoch):
-            unlike = await compare(connection, build, before)
-        await switch(connection, build)
-        position = (await newest_cut(connection, build.handler)).position
-    return Rebuilt(build, position, unlike, audited)
+    if before is None or before.version != build.version or not _of_one_life(build, before):
+        return audited, None
+    async with engine.connect() as connection:
+        return audited, await compare(connection, build, before)
+
+
+def _of_one_life(build: Build, before: Build) -> bool:
+    return before.epoch in (None, build.epoch)
+
+
+async def _switched(engine: AsyncEngine, build: Build, before: Build | None, catch_up: Step, reach: Reach) -> int:
+    """Switch at a moment when the new build holds all that the live one shows, so that nobody who reads goes back in
+    time; the position of that moment. The live build's workers wait meanwhile, at most for as long as we hold it."""
+    while True:
+        async with engine.begin() as connection:
+            await lock(connection)
+            if before is not None and _of_one_life(build, before):
+                await watermark.take(connection, before.handler, _PARTITIONS)
+                shown = (await newest_cut(connection, before.handler)).position
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(reach(shown), _HOLD_SECONDS)
+            else:
+                shown = 0
+            position = (await newest_cut(connection, build.handler)).position
+            if position >= shown:
+                await switch(connection, build)
+                return position
+        await catch_up()

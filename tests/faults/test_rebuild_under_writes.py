@@ -27,6 +27,7 @@ class Reads:
     asker: Asker
     story: Story
     answered: int = 0
+    newest: int = 0
     failed: list[str] = field(default_factory=list)
 
     async def go_on(self) -> None:
@@ -51,8 +52,12 @@ class Reads:
             cursor = {"cursor": said["next"]}
 
     def _judge(self, position: int, count: int) -> None:
-        """The postings of the story up to the position that the answer says are all there, and no others."""
+        """The postings of the story up to the position that the answer says are all there, and no others; nobody who reads
+        goes back in time."""
         self.answered += 1
+        if position < self.newest:
+            self.failed.append(f"back from {self.newest} to {position}")
+        self.newest = position
         there = sum(one.name == "posting.proposed" for one in self.story.recorded[:position])
         if count != there:
             self.failed.append(f"{count} postings instead of {there} at {position}")
