@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis.catalogue import Catalogue
 from chassis.problems import NotFound, Problem, TooLarge, Unavailable, problem_response
-from chassis.tracing import continue_trace, trace_id
+from ledger.tracing import Attributes, continue_trace, note, trace_id
 from ledger.trouble import is_trouble
 
 log = structlog.get_logger("http")
@@ -51,7 +51,9 @@ class Manners:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        with continue_trace(headers.get("traceparent"), f"http {scope['method']}") as traceparent:
+        quiet = scope["path"] in _QUIET
+        came = headers.get("traceparent")
+        with continue_trace(came, f"http {scope['method']}", "server", spans=not quiet) as traceparent:
             exchange = _Exchange(receive, send, self._limit(scope["path"]), traceparent)
             began = time.perf_counter()
             try:
@@ -75,9 +77,10 @@ class Manners:
                     raise
                 await problem_response(self._catalogue, problem)(scope, receive, exchange.send)
             finally:
-                if scope["path"] not in _QUIET:
+                if not quiet:
                     seconds, route = time.perf_counter() - began, _route(scope)
                     ms = round(seconds * 1000, 1)
+                    _tell(scope["method"], route, exchange.status)
                     log.info("request", method=scope["method"], route=route, status=exchange.status, ms=ms)
                     if self._observe is not None:
                         self._observe(scope["method"], route, exchange.status, seconds)
@@ -114,6 +117,11 @@ class _Exchange:
             self.status = message["status"]
             MutableHeaders(scope=message)["traceparent"] = self._traceparent
         await self._send(message)
+
+
+def _tell(method: str, route: str, status: int) -> None:
+    said: Attributes = {"http.request.method": method, "http.route": route, "http.response.status_code": status}
+    note(said, name=f"{method} {route}", failed=status >= 500)
 
 
 def _route(scope: Scope) -> str:

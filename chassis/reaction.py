@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
-from xiapai_contracts.record import Meta
 from xiapai_contracts.topic import Topic
 
 from chassis.clock import Clock
@@ -14,6 +13,7 @@ from ledger.command import Desk, Plan, Reading
 from ledger.decider import Decider
 from ledger.deliver import Delivered, Handler
 from ledger.entry import Request
+from ledger.tracing import continue_trace
 
 C = TypeVar("C")
 
@@ -42,30 +42,32 @@ def reaction(
     group commit takes them together; the events of one stream go one after another.
     """
 
-    async def record(meta: Meta, order: Order[C]) -> None:
+    async def record(delivered: Delivered, order: Order[C]) -> None:
+        meta = delivered.meta
+
         async def plan(reading: Reading) -> Plan:
             state = await reading.state(decider, order.stream)
             return Plan(events=[(order.stream, event) for event in decider.decide(order.command, state)])
 
-        await desk.record(
-            plan,
-            by=f"reaction:{name}",
-            at=clock.now(),
-            request=Request(f"reaction:{name}", meta.id, b""),
-            cause=f"{name}/{meta.id}",
-            trace=meta.traceparent,
-        )
+        with continue_trace(delivered.traceparent, "react"):
+            await desk.record(
+                plan,
+                by=f"reaction:{name}",
+                at=clock.now(),
+                request=Request(f"reaction:{name}", meta.id, b""),
+                cause=f"{name}/{meta.id}",
+            )
 
-    async def in_order(orders: Sequence[tuple[Meta, Order[C]]]) -> None:
-        for meta, order in orders:
-            await record(meta, order)
+    async def in_order(orders: Sequence[tuple[Delivered, Order[C]]]) -> None:
+        for delivered, order in orders:
+            await record(delivered, order)
 
     async def apply(connection: AsyncConnection, events: Sequence[Delivered]) -> None:
-        streams: dict[str, list[tuple[Meta, Order[C]]]] = {}
+        streams: dict[str, list[tuple[Delivered, Order[C]]]] = {}
         for delivered in events:
             order = react(delivered.event)
             if order is not None:
-                streams.setdefault(delivered.meta.stream, []).append((delivered.meta, order))
+                streams.setdefault(delivered.meta.stream, []).append((delivered, order))
         await desk.preload(decider, {order.stream for orders in streams.values() for _, order in orders})
         # all come to their end before one failure is told, else a retry would run beside what is still under way
         ends = await asyncio.gather(*(in_order(orders) for orders in streams.values()), return_exceptions=True)

@@ -10,7 +10,10 @@ import structlog
 
 from chassis.redaction import redact
 from chassis.settings import Settings
-from chassis.tracing import current_traceparent, export_traces
+from ledger.tracing import current_traceparent, use_tracer
+
+PATIENCE_SECONDS = 3.0
+"""For a collector to take a batch, trying again included: whoever ends waits so long for it."""
 
 
 def _bind_trace(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -92,3 +95,18 @@ def configure_telemetry(settings: Settings, process: str) -> None:
     configure_logging(settings, process)
     if settings.otlp_endpoint:
         export_traces(settings.otlp_endpoint, process)
+
+
+def export_traces(endpoint: str, process: str) -> None:
+    """Send spans to an OTLP/HTTP collector, e.g. `http://collector:4318`, in batches off the event loop. What it cannot
+    take in time is dropped; OpenTelemetry's own variables (`OTEL_TRACES_SAMPLER` ...) hold."""
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    provider = TracerProvider(resource=Resource.create({"service.name": process}))
+    provider.add_span_processor(
+        BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint.rstrip("/") + "/v1/traces", timeout=PATIENCE_SECONDS))
+    )
+    use_tracer(provider.get_tracer("xiapai"))

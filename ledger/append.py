@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from xiapai_contracts.event import Codec
 
-from ledger import group
+from ledger import group, tracing
 from ledger.claims import ClaimTaken
 from ledger.database import driver
 from ledger.entry import Append, Item, KeyReused, Receipt, Request, Settled, Unavailable, VersionConflict
@@ -84,9 +84,12 @@ class Appender:
             (stream, event.event_name, event.event_version, self._codec.encode(event), uuid4())
             for stream, event in append.events
         ]
-        item = Item(append, encoded, asyncio.get_running_loop().create_future())
-        self._waiting.put_nowait(item)
-        return await item.done
+        with tracing.step("append", {"xiapai.events": len(encoded)}) as trace:
+            item = Item(append, encoded, asyncio.get_running_loop().create_future(), trace)
+            self._waiting.put_nowait(item)
+            receipt = await item.done
+            tracing.note({"xiapai.position": receipt.position})
+            return receipt
 
     async def _run(self) -> None:
         while True:
@@ -115,7 +118,8 @@ class Appender:
                 if self._connection is None:
                     self._connection = await self._engine.connect()
                 began = monotonic()
-                results = await group.commit(await driver(self._connection), items, again=again)
+                with tracing.linked("commit", [item.trace for item in items], {"xiapai.items": len(items)}):
+                    results = await group.commit(await driver(self._connection), items, again=again)
                 ended = monotonic()
                 break
             except Exception as error:

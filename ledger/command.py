@@ -14,6 +14,7 @@ from ledger.claims import Claim
 from ledger.decider import Decider, Refused
 from ledger.reader import read_streams
 from ledger.schema import requests
+from ledger.tracing import step
 
 S = TypeVar("S")
 ATTEMPTS = 10
@@ -77,9 +78,8 @@ class Desk:
         at: datetime,
         request: Request | None = None,
         cause: str = "",
-        trace: str = "",
     ) -> Receipt:
-        """Run ``plan`` and record what it comes to.
+        """Run ``plan`` and record what it comes to, as a part of the work under way (:mod:`ledger.tracing`).
 
         Raises:
             Refused: the rules say no; where the request was answered before, its first answer is returned instead.
@@ -91,7 +91,8 @@ class Desk:
         for attempt in range(1, ATTEMPTS + 1):
             reading = Reading(self, fresh)
             try:
-                made = await plan(reading)
+                with step("decide"):
+                    made = await plan(reading)
                 receipt = await self.appender.append(
                     Append(
                         by=by,
@@ -104,7 +105,6 @@ class Desk:
                         claims=made.claims,
                         release=made.release,
                         keys=made.keys,
-                        trace=trace,
                     )
                 )
             except VersionConflict:

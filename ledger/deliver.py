@@ -6,14 +6,14 @@ writes nothing.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from xiapai_contracts.event import Codec
 from xiapai_contracts.topic import Topic
 
-from ledger import deadletters, watermark
+from ledger import deadletters, tracing, watermark
 from ledger.entry import Unavailable, VersionConflict
 from ledger.kafka import Partition
 from ledger.reason import reason_of
@@ -137,9 +137,50 @@ async def apply(engine: AsyncEngine, handler: Handler, prepared: Prepared) -> Ou
 Applying = Callable[[AsyncConnection, Handler, Sequence[Delivered]], Awaitable[list[Letter]]]
 
 
+def _parts(handler: Handler, events: Iterable[Delivered]) -> dict[tuple[str, int, int], tracing.Part]:
+    """A span of each event, begun in its trace; what follows from the event goes on from there."""
+    parts = {}
+    for one in events:
+        attributes: tracing.Attributes = {
+            "messaging.system": "kafka",
+            "messaging.destination.name": one.topic,
+            "messaging.destination.partition.id": str(one.partition),
+            "xiapai.handler": handler.name,
+            "xiapai.event": one.meta.type,
+            "xiapai.position": one.meta.position,
+        }
+        made = tracing.part(f"deliver {handler.name}", one.meta.traceparent, "consumer", attributes)
+        parts[one.topic, one.partition, one.offset] = made
+        one.traceparent = made.traceparent
+    return parts
+
+
 async def _write(
     engine: AsyncEngine, handler: Handler, prepared: Prepared, changed: dict[Partition, Watermark], applying: Applying
 ) -> Outcome:
+    parts = _parts(handler, prepared.events) if tracing.exporting() else {}
+    with tracing.together("deliver batch", list(parts.values()), {"xiapai.handler": handler.name}):
+        outcome, letters = await _written(engine, handler, prepared, changed, applying)
+        for one in letters:
+            if (part := parts.get((one.topic, one.partition, one.offset))) is not None:
+                part.failed = True
+    for one in letters:
+        if one.reason != BEHIND:
+            log.error(
+                "%s: parked %s %s/%s offset %s: %s",
+                handler.name,
+                one.stream or "an unreadable record",
+                one.topic,
+                one.partition,
+                one.offset,
+                one.reason,
+            )
+    return outcome
+
+
+async def _written(
+    engine: AsyncEngine, handler: Handler, prepared: Prepared, changed: dict[Partition, Watermark], applying: Applying
+) -> tuple[Outcome, list[Letter]]:
     batches, outcome, letters = prepared.batches, prepared.outcome, list(prepared.letters)
     streams = {one.meta.stream for one in prepared.events}
     async with engine.begin() as connection:
@@ -159,18 +200,7 @@ async def _write(
         await watermark.save(connection, handler.name, changed)
     outcome.parked = len(letters) - outcome.unreadable
     outcome.applied = len(ready) - len(failed)
-    for one in letters:
-        if one.reason != BEHIND:
-            log.error(
-                "%s: parked %s %s/%s offset %s: %s",
-                handler.name,
-                one.stream or "an unreadable record",
-                one.topic,
-                one.partition,
-                one.offset,
-                one.reason,
-            )
-    return outcome
+    return outcome, letters
 
 
 async def _all_at_once(connection: AsyncConnection, handler: Handler, events: Sequence[Delivered]) -> list[Letter]:

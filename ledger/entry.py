@@ -41,7 +41,6 @@ class Append:
     claims: Sequence[Claim] = ()
     release: Sequence[tuple[str, str]] = ()
     keys: Mapping[str, bytes | None] = field(default_factory=dict)
-    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +73,13 @@ class Unavailable(Exception):
 
 @dataclass(eq=False, slots=True)
 class Item:
-    """An append on its way: its encoded events with the ids that they keep over every attempt; ``since`` is when it came,
-    in monotonic seconds."""
+    """An append on its way: its encoded events with the ids that they keep over every attempt; ``trace`` is the work that
+    it belongs to, ``since`` when it came, in monotonic seconds."""
 
     append: Append
     encoded: list[tuple[str, str, int, bytes, UUID]]
     done: asyncio.Future[Receipt]
+    trace: str
     since: float = field(default_factory=monotonic)
 
 

@@ -13,7 +13,7 @@ import asyncpg
 
 from ledger import claims as claims_
 from ledger.chain import GENESIS, stream_hash, table_hash
-from ledger.entry import Append, Item, KeyReused, Receipt, VersionConflict
+from ledger.entry import Item, KeyReused, Receipt, VersionConflict
 from ledger.reader import CHANNEL
 
 # The lock is taken in a statement of its own: only the next statement's snapshot sees what its last holder committed.
@@ -102,7 +102,7 @@ class _Group:
         self.held.replace(append.claims, append.release)
         self.keys.update(append.keys)
         for event in item.encoded:
-            self._add(append, *event)
+            self._add(item, *event)
         if request is not None:
             self.requests[request.principal, request.key] = (request.digest, self.position, append.answer)
             self.remembered.append(
@@ -111,7 +111,8 @@ class _Group:
         touched = {*append.expected, *(stream for stream, _ in append.events)}
         return Receipt(self.position, append.answer, {stream: self.versions.get(stream, 0) for stream in touched})
 
-    def _add(self, append: Append, stream: str, name: str, schema: int, data: bytes, id: UUID) -> None:
+    def _add(self, item: Item, stream: str, name: str, schema: int, data: bytes, id: UUID) -> None:
+        append = item.append
         self.position += 1
         self.versions[stream] = version = self.versions.get(stream, 0) + 1
         self.hashes[stream] = own = stream_hash(
@@ -128,7 +129,7 @@ class _Group:
         )
         self.hash = table_hash(self.hash, position=self.position, recorded_at=self.now, stream_hash=own)
         said = (self.position, stream, version, name, schema, data, id, append.cause, append.by, append.at)
-        self.rows.append((*said, self.now, append.trace, own, self.hash))
+        self.rows.append((*said, self.now, item.trace, own, self.hash))
 
 
 def _columns(rows: list[tuple[Any, ...]], count: int) -> list[Any]:

@@ -30,7 +30,8 @@ class KafkaRecord(Protocol):
 @dataclass(slots=True)
 class Delivered:
     """A record for a handler. ``event`` is the decoded event, ``value`` its bytes; in a compacted topic ``event`` is
-    None and ``value`` is what is kept for ``meta.stream`` (None: deleted). ``topic`` is without prefix."""
+    None and ``value`` is what is kept for ``meta.stream`` (None: deleted). ``topic`` is without prefix. What follows from
+    it belongs to ``traceparent``."""
 
     meta: Meta
     topic: str
@@ -38,6 +39,10 @@ class Delivered:
     offset: int
     event: Any
     value: bytes | None
+    traceparent: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.traceparent = self.meta.traceparent
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError
 from xiapai_contracts.record import Headers
 
 from ledger.kafka import KafkaSettings, Partition
+from ledger.tracing import Part, together
 
 BATCH_BYTES = 256 * 1024
 WAVE_SECONDS = 20.0
@@ -22,11 +23,13 @@ class NotAcknowledged(KafkaError):  # type: ignore[misc]
 
 @dataclass(slots=True)
 class Queue:
-    """What one partition gets in a wave: batches, one after another, and the position that its last record says."""
+    """What one partition gets in a wave: batches, one after another, the position that its last record says, and the
+    spans of its events while such are made."""
 
     batches: list[Any] = field(default_factory=list)
     at: int = 0
     event: int = 0
+    parts: list[Part] = field(default_factory=list)
 
 
 class Publisher:
@@ -72,9 +75,11 @@ class Publisher:
         """
         partitions = list(wave)
         sending = [asyncio.ensure_future(self._send(partition, wave[partition].batches)) for partition in partitions]
+        parts = [part for queue in wave.values() for part in queue.parts]
         try:
-            async with asyncio.timeout(WAVE_SECONDS):
-                offsets = await asyncio.gather(*sending)
+            with together("publish batch", parts, {"messaging.system": "kafka"}):
+                async with asyncio.timeout(WAVE_SECONDS):
+                    offsets = await asyncio.gather(*sending)
         except TimeoutError:
             raise NotAcknowledged("no acknowledgement in time") from None
         finally:

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from xiapai_contracts.record import KEY_CHANGED, MARKER, Meta, to_headers
 from xiapai_contracts.topic import Topic
 
-from ledger import reader
+from ledger import reader, tracing
 from ledger.kafka import KafkaSettings, Partition, TopicMismatch, describe, ensure_topics, partition_of
 from ledger.recorded import Recorded
 from ledger.relay.checkpoint import Checkpoint, Contradicted, Moved, Reached, load, look, store, taken_back
@@ -245,9 +245,23 @@ class Relay:
             partition = (topic.name, partition_of(recorded.stream, topic.partitions))
             queue = wave.setdefault(partition, Queue())
             meta = self._meta(recorded, epoch, tails.get(partition, 0), now)
+            if tracing.exporting():
+                queue.parts.append(made := self._part(recorded, topic, partition))
+                meta = replace(meta, traceparent=made.traceparent)
             publisher.add(queue, recorded.stream.encode(), recorded.data, to_headers(meta))
             queue.at = queue.event = tails[partition] = recorded.position
         return keys, wave
+
+    def _part(self, recorded: Recorded, topic: Topic, partition: Partition) -> tracing.Part:
+        """A span of this event, in the trace of the command that it comes from; whoever reads the record goes on there."""
+        attributes: tracing.Attributes = {
+            "messaging.system": "kafka",
+            "messaging.destination.name": topic.name,
+            "messaging.destination.partition.id": str(partition[1]),
+            "xiapai.event": recorded.name,
+            "xiapai.position": recorded.position,
+        }
+        return tracing.part(f"publish {self._service}", recorded.trace, "producer", attributes)
 
     def _meta(self, recorded: Recorded, epoch: str, previous: int, now: datetime) -> Meta:
         return Meta(

@@ -40,7 +40,6 @@ class Ends:
             at=self._clock.now(),
             request=Request(self._by, due.reminder, b""),
             cause=f"{self._by}/{due.reminder}",
-            trace=due.trace,
         )
         await self._settle(due)
 

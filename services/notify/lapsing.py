@@ -6,6 +6,7 @@ of all all at once on the day when a webhook is set.
 
 from chassis.clock import Clock
 from chassis.dated import Dated
+from ledger.tracing import continue_trace
 from services.notify import outbox
 from services.notify.ends import Ends
 from services.notify.outbox import Due
@@ -34,4 +35,5 @@ class Lapsing:
         return await each(await outbox.late(self._ends.engine, AT_ONCE, before), self._lapse)
 
     async def _lapse(self, due: Due) -> None:
-        await self._ends.record(due, LetLapse(reason=PAST_DUE))
+        with continue_trace(due.trace or None, "lapse"):
+            await self._ends.record(due, LetLapse(reason=PAST_DUE))

@@ -87,7 +87,7 @@ async def project_reminders(connection: AsyncConnection, events: Sequence[Delive
             "about": event.about,
             "due": event.due,
             "status": "TO_SEND",
-            "trace": delivered.meta.traceparent,
+            "trace": delivered.traceparent,
             "category": event.category,
         }
         for delivered in events

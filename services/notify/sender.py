@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from chassis.clock import Clock
 from chassis.dated import Dated
-from chassis.tracing import continue_trace
+from ledger.tracing import continue_trace
 from services.notify import outbox
 from services.notify.ends import Ends
 from services.notify.outbox import Due

@@ -21,6 +21,7 @@ from xiapai_contracts.notify import ReminderRecorded
 from xiapai_contracts.record import SPEC_VERSION, data_schema
 from xiapai_contracts.terms import Category
 
+from ledger.tracing import current_traceparent
 from services.notify.outbox import Due
 from services.notify.reminder import stream_of
 
@@ -90,8 +91,8 @@ class Webhook:
             "ce-subject": _header(stream_of(due.reminder)),
             "ce-dataschema": data_schema(_SENT.event_name, _SENT.event_version),
         }
-        if due.trace:
-            headers["traceparent"] = due.trace
+        if (traceparent := current_traceparent()) is not None:
+            headers["traceparent"] = traceparent
         if self._secret is not None:
             headers["X-Xiapai-Signature"] = signature(self._secret, body)
         return headers

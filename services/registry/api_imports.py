@@ -17,7 +17,7 @@ from starlette.responses import FileResponse
 
 from chassis.described import GONE
 from chassis.problems import BadRequest, Conflict, Gone, NotFound, Unprocessable
-from chassis.tracing import current_traceparent
+from ledger.tracing import current_traceparent
 from services.registry.access import OFFICE
 from services.registry.answers import ImportNow, Imports
 from services.registry.asking import Asking, Looking, Registry, asks, looks

@@ -14,7 +14,6 @@ from chassis.http import After, IdempotencyKey, receipt
 from chassis.identity.access import require
 from chassis.identity.principal import Principal
 from chassis.problems import Conflict, NotFound
-from chassis.tracing import current_traceparent
 from ledger.append import ClaimTaken
 from ledger.append import Request as Asked_
 from ledger.command import Desk, Plan, PlanMaker, Reading
@@ -72,7 +71,6 @@ class Asking:
                 by=self.asked.who.subject,
                 at=self.registry.clock.now(),
                 request=Asked_(self.asked.who.subject, self.asked.key, await self._digest()),
-                trace=current_traceparent() or "",
             )
         except OutOfScope:
             raise NotFound("not-found") from None

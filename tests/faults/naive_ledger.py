@@ -70,7 +70,7 @@ class BlindRetry:
     async def append(self, append: Append) -> Receipt:
         while True:
             encoded = [(s, e.event_name, e.event_version, self._codec.encode(e), uuid4()) for s, e in append.events]
-            item = Item(append, encoded, asyncio.get_running_loop().create_future())
+            item = Item(append, encoded, asyncio.get_running_loop().create_future(), "")
             try:
                 result = await alone(self._engine, item)
             except Exception as error:
@@ -136,7 +136,7 @@ class WriteBehind:
 
     async def append(self, append: Append) -> Receipt:
         encoded = [(s, e.event_name, e.event_version, self._codec.encode(e), uuid4()) for s, e in append.events]
-        await self._queue.put(Item(append, encoded, asyncio.get_running_loop().create_future()))
+        await self._queue.put(Item(append, encoded, asyncio.get_running_loop().create_future(), ""))
         self._position += len(encoded)
         return Receipt(self._position, b"", {})
 

@@ -19,6 +19,7 @@ from ledger.recorded import Recorded
 from ledger.relay import Relay
 from ledger.schema import events
 from ledger.testimony import Seen, contradiction, in_topics, remembered
+from ledger.tracing import continue_trace
 from tests.conftest import Scale
 from tests.faults.naive_ledger import chain_of_streams, chain_over_data, stands
 from tests.infra.servers import Infra
@@ -168,15 +169,15 @@ async def recorded(engine: AsyncEngine) -> None:
         for number in range(EVENTS):
             event = draw.choice((JarFilled(grams=number), JarLabelled(text_=f"酱 {number}"), LidTurned(degrees=number)))
             kind = "lid" if isinstance(event, LidTurned) else "jar"
-            await appender.append(
-                Append(
-                    by=f"u{number % 3}",
-                    at=AT + timedelta(minutes=number),
-                    events=[(f"{kind}-{draw.randrange(9)}", event)],
-                    cause=f"because/{number}",
-                    trace=f"00-{draw.getrandbits(128):032x}-{draw.getrandbits(64):016x}-01",
+            with continue_trace(f"00-{draw.getrandbits(128):032x}-{draw.getrandbits(64):016x}-01"):
+                await appender.append(
+                    Append(
+                        by=f"u{number % 3}",
+                        at=AT + timedelta(minutes=number),
+                        events=[(f"{kind}-{draw.randrange(9)}", event)],
+                        cause=f"because/{number}",
+                    )
                 )
-            )
 
 
 async def published(engine: AsyncEngine, kafka: KafkaSettings) -> list[Seen]:

@@ -18,7 +18,7 @@ from chassis.identity.login import LoginNeeded
 from chassis.identity.principal import ROLE_NAMES
 from chassis.identity.session import Session
 from chassis.problems import Problem
-from chassis.tracing import trace_id
+from ledger.tracing import trace_id
 from services.projection.desk import say, static
 from services.projection.desk.texts import en, zh
 

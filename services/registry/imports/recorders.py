@@ -45,8 +45,8 @@ class Recorder(Protocol):
 class Recording:
     """To the ledger: all at once, so that hundreds of rows share a transaction."""
 
-    def __init__(self, desk: Desk, by: str, at: datetime, trace: str) -> None:
-        self._desk, self._by, self._at, self._trace = desk, by, at, trace
+    def __init__(self, desk: Desk, by: str, at: datetime) -> None:
+        self._desk, self._by, self._at = desk, by, at
 
     async def record(self, plans: Sequence[tuple[RowPlan, str]]) -> list[Result]:
         return list(await asyncio.gather(*(self._one(plan, cause) for plan, cause in plans)))
@@ -60,7 +60,7 @@ class Recording:
             return made
 
         try:
-            receipt = await self._desk.record(remembered, by=self._by, at=self._at, cause=cause, trace=self._trace)
+            receipt = await self._desk.record(remembered, by=self._by, at=self._at, cause=cause)
         except (Refused, ClaimTaken) as refusal:
             return refusal
         return Done(tuple(event.event_name for _, event in made.events), receipt.position)

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ledger.append import Unavailable, VersionConflict
 from ledger.command import Desk
 from ledger.reader import head
+from ledger.tracing import continue_trace, current_traceparent
 from ledger.trouble import is_trouble
 from services.registry.commands.context import Context
 from services.registry.imports import jobs, retention
@@ -65,7 +66,9 @@ class ImportRunner:
                 await self._fail(job, "import-given-up")
                 return True
             try:
-                await self._work(job)
+                # Rows by the ten thousand would drown their trace: it goes along with their events, and shows none of them.
+                with continue_trace(job.trace, "import"), continue_trace(current_traceparent(), spans=False):
+                    await self._work(job)
             except WorkbookRefused as refusal:
                 await self._end(job, "failed", {"code": refusal.code, "zh": refusal.zh, "en": refusal.en})
             return True
@@ -76,9 +79,7 @@ class ImportRunner:
             await self._fail(job, jobs.UPLOAD_GONE)
             return
         recorder: Recorder = (
-            Rehearsal(self.desk, self.context.keyring)
-            if job.dry_run
-            else Recording(self.desk, job.by, job.at, job.trace)
+            Rehearsal(self.desk, self.context.keyring) if job.dry_run else Recording(self.desk, job.by, job.at)
         )
         taking = Taking(self.engine, self.desk, self.context, recorder, job)
         if not fresh:
