@@ -9,6 +9,7 @@ from functools import partial
 from time import monotonic
 from typing import Any
 
+import msgspec
 from aiokafka.errors import KafkaError
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -247,7 +248,7 @@ class Relay:
             meta = self._meta(recorded, epoch, tails.get(partition, 0), now)
             if tracing.exporting():
                 queue.parts.append(made := self._part(recorded, topic, partition))
-                meta = replace(meta, traceparent=made.traceparent)
+                meta = msgspec.structs.replace(meta, traceparent=made.traceparent)
             publisher.add(queue, recorded.stream.encode(), recorded.data, to_headers(meta))
             queue.at = queue.event = tails[partition] = recorded.position
         return keys, wave
