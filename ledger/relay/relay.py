@@ -100,7 +100,7 @@ class Relay:
             began = monotonic()
             try:
                 self._stored = await leadership.ask(load)
-                await leadership.ask(partial(look, known=self._stored))
+                await self._look(leadership)
                 await first_to_end(self._beat(leadership), self._session(leadership))
             except Moved:
                 log.info("%s: the checkpoint was set anew, publishing from there", self._service)
@@ -120,11 +120,16 @@ class Relay:
             await asyncio.sleep(pause)
 
     async def _beat(self, leadership: Leadership) -> None:
+        """Not at once: a session that fails as soon as it begins would end the beat in the middle of its question, and with
+        an answer half read the lock's connection is lost."""
         while True:
-            known = self._stored
-            head = await leadership.ask(partial(look, known=known))
-            self.lag = max(0, head - known.position)
             await asyncio.sleep(POLL_SECONDS)
+            await self._look(leadership)
+
+    async def _look(self, leadership: Leadership) -> None:
+        known = self._stored
+        head = await leadership.ask(partial(look, known=known))
+        self.lag = max(0, head - known.position)
 
     async def _session(self, leadership: Leadership) -> None:
         witness = Witness(self._engine, self._kafka, self._topics)
