@@ -71,16 +71,6 @@ async def commit_afterwards(engine: AsyncEngine, kafka: KafkaSettings, linger: f
                 await reading.commit()
 
 
-async def commit_first(engine: AsyncEngine, kafka: KafkaSettings, linger: float) -> None:
-    """A consumer that commits its offsets, and then applies."""
-    async with consumer(kafka, "naive-first") as reading:
-        while True:
-            found = await reading.getmany(timeout_ms=200, max_records=500)
-            if metas := events_of(found):
-                await reading.commit()
-                await put_on_shelf(engine, "naive", metas, linger)
-
-
 async def skip_poison(engine: AsyncEngine, kafka: KafkaSettings, bitter: set[Fact]) -> None:
     """A handler that logs what it cannot take, and goes on."""
     async with consumer(kafka, "naive-skips") as reading:
@@ -196,8 +186,6 @@ async def main(role: str, dsn: str, bootstrap: str, kind: str, prefix: str) -> N
     engine, kafka = connect(dsn), settings_for(bootstrap, kind, prefix)
     print("started", flush=True)
     match role:
-        case "commit-first":
-            await commit_first(engine, kafka, 0.3)
         case "commit-afterwards":
             await commit_afterwards(engine, kafka, 0.3)
         case "remember-first":
