@@ -138,7 +138,9 @@ async def test_records_that_come_again_are_applied_once(engine: AsyncEngine, rea
 async def test_without_watermarks_a_repeated_record_would_be_applied_twice(engine: AsyncEngine) -> None:
     log = Log()
     log.event("a")
-    meta = Meta(source="shelf", type="jar.filled", epoch="first", position=1, previous=0, published=NOW, stream="a")
+    meta = Meta(
+        source="shelf", type="jar.filled", epoch="first", position=1, previous=0, published=NOW, stream="a", version=1
+    )
     delivered = Delivered(meta, "shelf.jars", 0, 0, JarFilled(grams=1), b"")
     shelf = Shelf()
     async with engine.begin() as connection:
