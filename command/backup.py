@@ -1,5 +1,6 @@
 """`xiapai backup`: every ledger, from one snapshot each, into a signed folder; the keys of persons into another."""
 
+import asyncio
 import shutil
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -76,10 +77,10 @@ async def backup(settings: Settings, to: Path | None, keys: Path | None, console
     """
     to, keys = places(settings, to, keys)
     key, made_at = signer(settings), datetime.now(UTC)
-    name = NAME.format(made_at)
+    while (to / (name := NAME.format(made_at))).exists() or (keys / name).exists():
+        await asyncio.sleep(0.1)  # another was taken within the same second
+        made_at = datetime.now(UTC)
     folder, keys_folder = to / name, keys / name
-    if folder.exists() or keys_folder.exists():
-        raise Unknown(f"{name} 已存在:请稍后再试。{name} is there already: try again in a second.")
     async with AsyncExitStack() as stack:
         opened: list[tuple[Service, AsyncConnection, Checkpoint]] = []
         for service in reversed(ledgers()):

@@ -2,9 +2,10 @@
 
 import json
 import os
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -60,6 +61,18 @@ class Address:
 
     url: str
     token: str
+
+    @property
+    def client_options(self) -> dict[str, Any]:
+        """What a client of httpx needs to ask there. Ours answers on the loopback, so no proxy of the environment is used
+        there; an authority of one's own is trusted where SSL_CERT_FILE names it."""
+        authority = os.environ.get("SSL_CERT_FILE")
+        return {
+            "base_url": self.url,
+            "headers": {"Authorization": f"Bearer {self.token}"},
+            "trust_env": "127.0.0.1" not in self.url,
+            "verify": ssl.create_default_context(cafile=authority) if authority else True,
+        }
 
 
 def find(data: Path, url: str | None, role: Role = Role.OFFICE) -> Address:

@@ -40,14 +40,9 @@ def faults(data: Path, kills: int, commands: Sequence[str], times: int, draw: ra
 
 
 def open_client(address: Address, at_once: int) -> httpx.AsyncClient:
-    """Ours answers on the loopback, so no proxy of the environment is used there."""
-    return httpx.AsyncClient(
-        base_url=address.url,
-        headers={"Authorization": f"Bearer {address.token}"},
-        timeout=ANSWER_SECONDS,
-        trust_env="127.0.0.1" not in address.url,
-        limits=httpx.Limits(max_connections=max(20, at_once)),
-    )
+    """A client for so many requests at once, which shows the token."""
+    limits = httpx.Limits(max_connections=max(20, at_once))
+    return httpx.AsyncClient(**address.client_options, timeout=ANSWER_SECONDS, limits=limits)
 
 
 async def loose(
