@@ -92,10 +92,11 @@ async def make_identity(engine: AsyncEngine) -> None:
 
 
 async def append_by_identity(engine: AsyncEngine, count: int) -> None:
-    """Appends so many events, each in a transaction of its own, with an answer to remember."""
-    for _ in range(count):
+    """Appends so many events, each in a transaction of its own, with an answer to remember; some take longer than others."""
+    for number in range(count):
         async with engine.begin() as connection:
             await connection.execute(text("INSERT INTO counted (stream) VALUES ('t')"))
+            await asyncio.sleep(number % 5 * 0.003)
             await connection.execute(text("INSERT INTO answered VALUES ('k')"))
 
 
