@@ -2,7 +2,6 @@
 
 import os
 import time
-from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -38,10 +37,9 @@ def test_one_trace_leads_from_a_command_to_the_row_and_through_every_reaction(
         whole.until_ready()
         with whole.client() as http:
             records(http, unit("BUREAU", "DISTRICT_DEPARTMENT"), unit("V7001"), person("R7001"))
-            # What falls due long ago lapses instead of being sent, and so would have one more branch.
-            began = date.today() - timedelta(days=7)
-            records(http, propose("P7001", "R7001", "V7001", starts=began.isoformat()), approve("P7001"))
-            arrival = arrive("P7001", on=began.isoformat())
+            # Lately, by the system's clock: what fell due long ago lapses, which would be one more branch.
+            records(http, propose("P7001", "R7001", "V7001", starts="2026-06-22"), approve("P7001"))
+            arrival = arrive("P7001", on="2026-06-23")
             answer = give(http, arrival, new_key() | {"traceparent": f"00-{caller}-{root}-01"})
             assert answer.headers["traceparent"][3:35] == caller
             assert roster(http, answer.json()["position"])["P7001"]["status"] == "serving"
