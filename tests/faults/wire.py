@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit, urlunsplit
 
@@ -13,10 +13,10 @@ MOMENTS = ("before", "during", "after")
 
 class Wire:
     """Passes bytes between a client and the server of a DSN. Of the transactions that are committed through it, it cuts
-    half, until there were ``most`` cuts; ``cuts`` counts them by their moment."""
+    half, until there were ``most`` cuts, at one of these ``moments``; ``cuts`` counts them by their moment."""
 
-    def __init__(self, dsn: str, most: int, seed: int) -> None:
-        self._there, self._most, self._draw = urlsplit(dsn), most, random.Random(seed)
+    def __init__(self, dsn: str, most: int, seed: int, moments: Sequence[str] = MOMENTS) -> None:
+        self._there, self._most, self._draw, self._moments = urlsplit(dsn), most, random.Random(seed), moments
         self._port = 0
         self.cuts: Counter[str] = Counter()
 
@@ -72,6 +72,6 @@ class Wire:
     def _moment(self) -> str | None:
         if self.over or self._draw.random() < 0.5:
             return None
-        moment = self._draw.choice(MOMENTS)
+        moment = self._draw.choice(self._moments)
         self.cuts[moment] += 1
         return moment

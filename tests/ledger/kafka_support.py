@@ -107,8 +107,9 @@ async def running(*parts: Awaitable[Any]) -> AsyncIterator[None]:
                 raise result
 
 
-async def until(condition: Callable[[], Any], seconds: float = 30.0, what: str = "") -> Any:
-    """Wait for a condition (a plain or an async callable) to hold; what it gave."""
+async def until(condition: Callable[[], Any], seconds: float = 120.0, what: str = "") -> Any:
+    """Wait for a condition (a plain or an async callable) to hold; what it gave. Where ``seconds`` is a bound that is
+    promised it is given; else it is the patience of a test on a busy machine."""
     deadline = time.monotonic() + seconds
     while True:
         found = condition()
@@ -260,6 +261,6 @@ async def process(
 
 async def says(worker: asyncio.subprocess.Process, word: str) -> None:
     assert worker.stdout is not None
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while (line := (await worker.stdout.readline()).decode().strip()) != word:
             assert line, f"the process ended before it said {word}"

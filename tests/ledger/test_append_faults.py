@@ -9,20 +9,21 @@ from ledger.append import Append, Appender, Receipt, Request
 from ledger.database import connect
 from ledger.migrate import migrate
 from ledger.reader import head
+from tests.faults.wire import Wire
 from tests.infra.servers import Infra
 from tests.ledger.conftest import AT, CODEC, Made
-from tests.ledger.cutting import cutting
 
 
 async def test_a_connection_cut_during_commit_doubles_nothing(database: str) -> None:
     """The server ends the session after the commit took effect, before the client hears of it: the worst moment."""
     engine = connect(database)
     await migrate(engine)
-    async with cutting(database, lambda commit: commit % 2 == 1) as line:
-        broken = connect(line.dsn)
+    receipts: list[Receipt] = []
+    async with Wire(database, 20, seed=1, moments=["after"]).open() as wire:
+        broken = connect(wire.dsn)
         async with Appender(broken, CODEC) as appender:
-            receipts: list[Receipt] = []
-            for n in range(20):
+            while not wire.over:
+                n = len(receipts)
                 request = Request("u", f"k{n}", b"d") if n % 3 == 0 else None
                 expected = {"t": n} if n % 3 == 1 else {}
                 events = [("t", Made(thing=f"{n}"))]
@@ -30,9 +31,9 @@ async def test_a_connection_cut_during_commit_doubles_nothing(database: str) -> 
                 receipts.append(await appender.append(append))
                 assert request is not None or receipts[-1].versions == {"t": n + 1}
         await broken.dispose()
-    assert line.cut == 20
+    assert wire.cuts == {"after": 20}
     async with engine.connect() as connection:
-        assert await head(connection) == 20
+        assert await head(connection) == len(receipts)
         rows = (await connection.execute(text("SELECT position, convert_from(data, 'UTF8') AS data FROM ledger"))).all()
     things = {row.position: json.loads(row.data)["thing"] for row in rows}
     assert things == {receipt.position: f"{n}" for n, receipt in enumerate(receipts)}
