@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import asyncpg
@@ -22,9 +21,11 @@ from rich.console import Console
 from chassis.keys import write_once
 from chassis.settings import load_settings
 from chassis.tools import kafka_settings, migrate_service
+from command import tending
 from command.demo import load_demo
 from command.place import CHECKOUT, environment_file, running_file
 from command.services import NAMES, ledgers, services
+from command.tending import Child
 from deploy.embedded import process, trouble
 from deploy.embedded.broker import EmbeddedBroker
 from deploy.embedded.postgres import EmbeddedPostgres
@@ -36,36 +37,6 @@ PORT = 8080
 READER = "xiapai_reader"
 """May read every ledger and nothing else: for audit and rebuild --from-ledger."""
 READY_SECONDS = 60.0
-PAUSE_SECONDS = (0.5, 15.0)
-WELL_SECONDS = 10.0
-"""One that ran for so long had started well, and is started again at once."""
-
-
-@dataclass
-class Child:
-    """One of our processes: started again when it ends by itself, ever more slowly where it does so at once."""
-
-    role: str
-    start: Callable[[], subprocess.Popen[bytes]]
-    process: subprocess.Popen[bytes] | None = None
-    pause: float = PAUSE_SECONDS[0]
-    due: float = field(default_factory=time.monotonic)
-    began: float = 0.0
-
-    def tend(self, say: Callable[[str], None]) -> None:
-        """See that it runs."""
-        now = time.monotonic()
-        if self.process is not None:
-            code = self.process.poll()
-            if code is None:
-                return
-            if now - self.began > WELL_SECONDS:
-                self.pause = PAUSE_SECONDS[0]
-            say(f"{self.role} 退出({code}),{self.pause:.0f} 秒后重启 ended, starting it again")
-            self.process, self.due = None, now + self.pause
-            self.pause = min(self.pause * 2, PAUSE_SECONDS[1])
-        elif now >= self.due:
-            self.process, self.began = self.start(), now
 
 
 def run(data: Path, port: int | None, *, demo: bool, console: Console) -> int:
@@ -79,7 +50,7 @@ def run(data: Path, port: int | None, *, demo: bool, console: Console) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stop.set())
-    with servers(data, port, demo=demo, console=console) as (postgres, environment), ExitStack() as stack:
+    with servers(data, port, demo=demo, console=console) as (postgres, broker, environment), ExitStack() as stack:
         with console.status("正在准备数据库与主题 preparing databases and topics"):
             try:
                 asyncio.run(_prepare(data, postgres.dsn))
@@ -99,9 +70,8 @@ def run(data: Path, port: int | None, *, demo: bool, console: Console) -> int:
         if demo:
             loading = threading.Thread(target=_demo, args=(data, console, stop), daemon=True)
             loading.start()
-        while not stop.wait(0.2):
-            for child in children:
-                child.tend(say)
+        below = [tending.database(postgres), tending.broker(broker, children[1:], lambda: asyncio.run(_topics()))]
+        tending.tend([*below, *children], stop, say)
         say("正在停止 stopping")
     return 0
 
@@ -109,7 +79,7 @@ def run(data: Path, port: int | None, *, demo: bool, console: Console) -> int:
 @contextmanager
 def servers(
     data: Path, port: int | None, *, demo: bool, console: Console
-) -> Iterator[tuple[EmbeddedPostgres, dict[str, str]]]:
+) -> Iterator[tuple[EmbeddedPostgres, EmbeddedBroker, dict[str, str]]]:
     """The data folder is ours, PostgreSQL and the broker run, every service has a database, and the environment holds the
     settings of the processes, which are given too."""
     try:
@@ -135,7 +105,7 @@ def servers(
         os.environ.update(environment)
         for service in services():
             postgres.create_database(service.name)
-        yield postgres, environment
+        yield postgres, broker, environment
 
 
 def _port(data: Path, port: int | None) -> int:
@@ -199,10 +169,13 @@ async def _prepare(data: Path, admin: str) -> None:
             await connection.execute(f"GRANT pg_read_all_data TO {READER}")
     finally:
         await connection.close()
-    topics = [topic for one in ledgers() for topic in one.topics]
     for service in services():  # one after another: Alembic keeps its state in the process
         await migrate_service(service, settings)
-    await ensure_topics(kafka_settings(settings), topics)
+    await _topics()
+
+
+async def _topics() -> None:
+    await ensure_topics(kafka_settings(load_settings()), [topic for one in ledgers() for topic in one.topics])
 
 
 def _child(role: str, data: Path, environment: Mapping[str, str]) -> Child:

@@ -28,18 +28,38 @@ class Stack:
     def __init__(self, checkout: Path, project: str = PROJECT) -> None:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
-        self.shown = f"XIAPAI_VERSION={project} docker compose -p {project}"
+        self.shown = f"XIAPAI_PORT={port} XIAPAI_VERSION={project} docker compose -p {project}"
         self.network = f"{project}_default"
-        self._checkout, self._project = checkout, project
+        self.checkout, self.project = checkout, project
         self._environment = dict(os.environ) | {"XIAPAI_PORT": str(port), "XIAPAI_VERSION": project}
+        self._files: list[str] = []
+
+    def run_as(self, version: str) -> None:
+        """From now on the image of this tag is meant."""
+        self._environment["XIAPAI_VERSION"] = version
+
+    def begin_anew(self, file: str) -> None:
+        """From now on another compose file is read along, and the image is this checkout's."""
+        self.run_as(self.project)
+        files = ("docker-compose.yml", "docker-compose.override.yml", file)
+        self._files = [word for one in files for word in ("-f", one)]
+
+    def build(self, folder: Path, version: str) -> None:
+        """An image of another checkout."""
+        dockerfile = str(folder / "deploy" / "Dockerfile")
+        self.engine("build", "-q", "-f", dockerfile, "-t", f"xiapai:{version}", str(folder))
 
     def run(self, *words: str) -> subprocess.CompletedProcess[bytes]:
-        command = ["docker", "compose", "--progress", "plain", "-p", self._project, *words]
-        done = subprocess.run(command, cwd=self._checkout, env=self._environment, capture_output=True)
+        done = self.tried(*words)
         if done.returncode:
             sys.stderr.write(done.stderr.decode()[-4000:])
             raise Wrong(f"`docker compose {' '.join(words)}` ended with {done.returncode}")
         return done
+
+    def tried(self, *words: str) -> subprocess.CompletedProcess[bytes]:
+        """The same, where it may fail."""
+        command = ["docker", "compose", "--progress", "plain", *self._files, "-p", self.project, *words]
+        return subprocess.run(command, cwd=self.checkout, env=self._environment, capture_output=True)
 
     def compose(self, *words: str) -> None:
         self.run(*words)
@@ -52,13 +72,14 @@ class Stack:
 
     def remove(self) -> None:
         self.run("down", "-v", "--remove-orphans")
-        subprocess.run(["docker", "image", "rm", f"xiapai:{self._project}"], capture_output=True)
+        for version in (self.project, f"{self.project}-newer"):
+            subprocess.run(["docker", "image", "rm", f"xiapai:{version}"], capture_output=True)
 
     def show_logs(self) -> None:
         for service in ("migrate", "topics", "postgres", "kafka", "registry-relay", "projection-worker", "gateway"):
             log = subprocess.run(
-                ["docker", "compose", "-p", self._project, "logs", "--tail", "8", service],
-                cwd=self._checkout,
+                ["docker", "compose", "-p", self.project, "logs", "--tail", "8", service],
+                cwd=self.checkout,
                 env=self._environment,
                 capture_output=True,
             )
@@ -71,7 +92,7 @@ class Stack:
     def inspected(self) -> dict[str, dict[str, Any]]:
         """What the engine says of every container, by `service` or `service-2`."""
         found = json.loads(self.engine("inspect", *self.output("ps", "-aq").split()))
-        return {state["Name"].removeprefix(f"/{self._project}-").removesuffix("-1"): state for state in found}
+        return {state["Name"].removeprefix(f"/{self.project}-").removesuffix("-1"): state for state in found}
 
     def restarts(self, service: str) -> int:
         return int(self.inspected()[service]["RestartCount"])
@@ -122,3 +143,12 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def took(what: str, do: Callable[[], object]) -> float:
+    """Do it, and say how many seconds it took."""
+    began = time.monotonic()
+    do()
+    seconds = time.monotonic() - began
+    print(f"{seconds:6.1f}  {what}", flush=True)
+    return seconds

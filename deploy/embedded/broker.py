@@ -1,7 +1,7 @@
 """The Kafka-protocol broker Tansu, for a start without Java.
 
 It keeps records in memory only, has no idempotent producer, answers ListOffsets(latest) wrong after a batch of several
-records (so producers send batches of one to it), and does not create topics by itself.
+records (so producers send batches of one to it), and makes a topic that a client asks for by name, with four partitions.
 """
 
 import importlib.util
@@ -21,8 +21,7 @@ class EmbeddedBroker:
     def __init__(self, folder: Path, port: int = 0) -> None:
         self.folder = folder.absolute()
         self.port = port
-        self._wanted_port = port
-        self._process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | None = None
         self._lock: process.FolderLock | None = None
         self.log = self.folder / "server.log"
 
@@ -32,7 +31,7 @@ class EmbeddedBroker:
 
     @property
     def pid(self) -> int | None:
-        return self._process.pid if self._process is not None and self._process.poll() is None else None
+        return self.process.pid if self.process is not None and self.process.poll() is None else None
 
     def start(self) -> None:
         """Return once it listens. Raises `Trouble` as `EmbeddedPostgres.start` does."""
@@ -43,7 +42,7 @@ class EmbeddedBroker:
             self._lock = process.FolderLock(self.folder / "lock")
             self._lock.take()
             process.start_log(self.log)
-            self.port = process.choose_port(self._wanted_port, self.folder / "port", SERVER)
+            self.port = process.choose_port(self.port, self.folder / "port", SERVER)
             self._launch()
         except OSError as error:
             self._release()
@@ -53,22 +52,22 @@ class EmbeddedBroker:
             raise
 
     def stop(self) -> None:
-        if self._process is not None:
-            process.stop(self._process, [(signal.SIGTERM, 3.0)])
-            self._process = None
+        if self.process is not None:
+            process.stop(self.process, [(signal.SIGTERM, 3.0)])
+            self.process = None
         self._release()
 
     def kill(self) -> None:
         """kill -9: all its records are gone, for they were in its memory."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
         self._release()
 
     def _launch(self) -> None:
         began = self.log.stat().st_size if self.log.is_file() else 0
-        self._process = process.spawn(
+        self.process = process.spawn(
             [
                 _program(self.folder),
                 "broker",
@@ -82,9 +81,9 @@ class EmbeddedBroker:
             cwd=self.folder,
             env={"PATH": os.environ.get("PATH", os.defpath), "RUST_LOG": "warn"},
         )
-        if not process.wait_until(lambda: process.listens(self.port), self._process, seconds=30.0):
-            process.stop(self._process, [])
-            self._process = None
+        if not process.wait_until(lambda: process.listens(self.port), self.process, seconds=30.0):
+            process.stop(self.process, [])
+            self.process = None
             said = process.tail(self.log, self.log.stat().st_size - began)
             raise trouble.of_output(SERVER, self.folder, self.log, said, self.port)
 

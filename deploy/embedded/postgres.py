@@ -46,9 +46,8 @@ class EmbeddedPostgres:
     def __init__(self, folder: Path, *, port: int = 0, settings: Mapping[str, str] | None = None) -> None:
         self.folder = folder.absolute()
         self.port = port
-        self._wanted_port = port
         self._settings = {**SETTINGS, **(settings or {})}
-        self._process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | None = None
         self._lock: process.FolderLock | None = None
         self._account: Account | None = None
         self.log = self.folder / "server.log"
@@ -61,7 +60,7 @@ class EmbeddedPostgres:
     @property
     def pid(self) -> int | None:
         """The server's process, while it runs."""
-        return self._process.pid if self._process is not None and self._process.poll() is None else None
+        return self.process.pid if self.process is not None and self.process.poll() is None else None
 
     @property
     def dsn(self) -> str:
@@ -90,27 +89,26 @@ class EmbeddedPostgres:
 
     def stop(self) -> None:
         """Fast shutdown: open transactions are rolled back, all is checkpointed; immediate if that takes long."""
-        if self._process is not None:
-            process.stop(self._process, [(signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0)])
-            self._process = None
+        if self.process is not None:
+            process.stop(self.process, [(signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0)])
+            self.process = None
         self._release()
 
     def kill(self) -> None:
         """kill -9 of the server and its children at once, as a lost machine would."""
-        if self._process is not None:
-            self._process.kill()
+        if self.process is not None:
+            self.process.kill()
             self._end_orphans()
-            self._process.wait()
-            self._process = None
+            self.process.wait()
+            self.process = None
         self._release()
 
     def restart_immediate(self) -> None:
         """Immediate shutdown (no checkpoint, connections cut) and start on the same port, through crash recovery."""
-        if self._process is not None:
-            process.stop(self._process, [(signal.SIGQUIT, 10.0)])
-            self._process = None
+        if self.process is not None:
+            process.stop(self.process, [(signal.SIGQUIT, 10.0)])
+            self.process = None
         self._release()
-        self._wanted_port = self.port
         self.start()
 
     def create_database(self, name: str) -> str:
@@ -141,7 +139,7 @@ class EmbeddedPostgres:
         programs = binaries.programs(self._account, data.parent if self._account.switch else self.folder)
         if not data.is_dir():
             self._initialise(programs, data)
-        self.port = process.choose_port(self._wanted_port, self.folder / "port", SERVER)
+        self.port = process.choose_port(self.port, self.folder / "port", SERVER)
         self._launch(programs, data)
 
     def _place(self) -> Path:
@@ -216,7 +214,7 @@ class EmbeddedPostgres:
         assert account is not None
         options = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
         began = self.log.stat().st_size if self.log.is_file() else 0
-        self._process = process.spawn(
+        self.process = process.spawn(
             [programs / "postgres", "-D", data, "-p", str(self.port), *options],
             log=self.log,
             cwd=data,
@@ -226,9 +224,9 @@ class EmbeddedPostgres:
             parent_death=signal.SIGINT,
         )
         # After a crash the server may replay its log for minutes, which is progress and no failure.
-        if not process.wait_until(lambda: _status(data) == "ready", self._process, seconds=300.0):
-            process.stop(self._process, [(signal.SIGQUIT, 5.0)])
-            self._process = None
+        if not process.wait_until(lambda: _status(data) == "ready", self.process, seconds=300.0):
+            process.stop(self.process, [(signal.SIGQUIT, 5.0)])
+            self.process = None
             said = process.tail(self.log, self.log.stat().st_size - began)
             raise trouble.of_output(SERVER, self.folder, self.log, said, self.port)
 

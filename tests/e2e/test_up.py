@@ -203,6 +203,35 @@ def test_chaos_kills_what_up_runs_and_finds_every_promise_kept(running: Up, tmp_
     assert failed.returncode == 1 and "no such thing" in failed.stderr, failed.stdout + failed.stderr
 
 
+def test_a_database_or_a_broker_that_ends_is_started_again_and_all_goes_on(
+    running: Up, data: Path, tmp_path: Path
+) -> None:
+    book = str(workbook(tmp_path))
+    running.done("import", book)
+    before = position(running)
+    for name, pid in {"PostgreSQL": postgres_of(data), "broker": broker_of(data)}.items():
+        os.kill(pid, signal.SIGKILL)
+        until(lambda name=name: f"{name} 退出(-9)" in running.said, f"it says that {name} ended")  # type: ignore[misc]
+        until(lambda: running.xiapai("import", book).returncode == 0, "commands are taken again")
+    assert position(running) == before
+    assert postgres_of(data) and broker_of(data)
+    later = UNIT | {"单位代码": "0077", "单位名称": "后来街道", "统一社会信用代码": None}
+    running.done("import", str(write(tmp_path / "later.xlsx", None, 单位=[later], 干部=[], 履历=[], 派驻=[])))
+    assert position(running) > before
+    until(lambda: running.xiapai("doctor").returncode in (0, 1), "nothing is wrong")
+    running.done("audit")
+    running.done("verify-chain")
+
+
+def postgres_of(data: Path) -> int:
+    return int((data / "postgres" / "data" / "postmaster.pid").read_text().split()[0])
+
+
+def broker_of(data: Path) -> int:
+    (found,) = [pid for pid, said in working_in(data).items() if "--storage-engine=memory" in said]
+    return found
+
+
 def test_an_erased_person_is_nowhere_in_clear(running: Up, tmp_path: Path) -> None:
     extra = CADRE | {"人员编号": "R9", "姓名": "柏问渠", "公民身份号码": None, "手机": None}
     book = write(tmp_path / "one.xlsx", None, 单位=[UNIT], 干部=[extra], 履历=[], 派驻=[])

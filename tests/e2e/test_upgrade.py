@@ -1,7 +1,6 @@
 """升级: a newer program takes over while reads go on, and the older one does not start on what the newer one left."""
 
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -17,35 +16,10 @@ from chassis.identity.development import mint
 from chassis.identity.principal import Role
 from command.chaos.words import approve, arrive, person, propose, unit
 from command.services import services
+from deploy.compose.newer import REFUSAL, newer_program
 from deploy.embedded import process
 from services.projection.builds import VERSION
 from tests.e2e.system import CHECKOUT, PATIENCE_SECONDS, ROLES, System, records, roster, until
-
-PACKAGES = ("ledger", "chassis", "services", "deploy", "command")
-REVISION = """
-from alembic import op
-
-revision, down_revision, branch_labels, depends_on = "0099", "{before}", None, None
-
-
-def upgrade() -> None:
-    op.execute("ALTER TABLE ledger ADD COLUMN note text NOT NULL DEFAULT ''")
-    op.execute("ALTER TABLE requests ADD COLUMN note text NOT NULL DEFAULT ''")
-"""
-
-
-def newer_program(folder: Path) -> Path:
-    """This program with one more revision of the ledger, which expands it, and read models of a higher version."""
-    for package in PACKAGES:
-        shutil.copytree(CHECKOUT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
-    versions = folder / "ledger" / "migrations" / "versions"
-    before = max(path.name for path in versions.glob("0*.py")).split("_")[0]
-    (versions / "0099_note.py").write_text(REVISION.format(before=before))
-    units = folder / "services" / "projection" / "units.py"
-    said = units.read_text()
-    assert "UNITS_VERSION = " in said
-    units.write_text(said.replace("UNITS_VERSION = ", "UNITS_VERSION = 1 + "))
-    return folder
 
 
 class Newer:
@@ -122,7 +96,7 @@ def reading(address: list[str], token: str) -> Iterator[Counter[str]]:
 def test_a_newer_program_takes_over_while_reads_go_on_and_the_older_one_does_not_start_again(
     whole: System, tmp_path: Path
 ) -> None:
-    newer = Newer(whole, newer_program(tmp_path / "newer"))
+    newer = Newer(whole, newer_program(CHECKOUT, tmp_path / "newer"))
     whole.start()
     whole.until_ready()
     with whole.client() as http:
@@ -163,7 +137,7 @@ def test_a_newer_program_takes_over_while_reads_go_on_and_the_older_one_does_not
         finally:
             newer.stop()
     for role in ROLES:
-        refused(whole, role, "ledger_schema is at 0099, newer than this program knows")
+        refused(whole, role, REFUSAL)
 
 
 def builds(system: System) -> list[dict[str, object]]:

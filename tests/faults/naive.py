@@ -6,6 +6,7 @@ As a process: `python -m tests.faults.naive ROLE DSN BOOTSTRAP KIND PREFIX`, lik
 
 import asyncio
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -134,8 +135,23 @@ async def remember_first(engine: AsyncEngine, kafka: KafkaSettings, linger: floa
                 await send(producer, kafka, recorded)
 
 
-async def send(producer: AIOKafkaProducer, kafka: KafkaSettings, recorded: Recorded) -> None:
-    meta = Meta(
+async def look_when_due(engine: AsyncEngine) -> None:
+    """A reader that looks again when the time of day says that it is due."""
+    after, due = 0, time.time()
+    while True:
+        await asyncio.sleep(0.05)
+        if time.time() < due:
+            continue
+        due = time.time() + 0.2
+        async with engine.connect() as connection:
+            events = await read(connection, after, 500)
+        if events:
+            await put_on_shelf(engine, "when-due", [meta_of(one) for one in events])
+            after = events[-1].position
+
+
+def meta_of(recorded: Recorded) -> Meta:
+    return Meta(
         source="shelf",
         type=recorded.name,
         epoch="naive",
@@ -149,9 +165,16 @@ async def send(producer: AIOKafkaProducer, kafka: KafkaSettings, recorded: Recor
         at=recorded.at,
         recorded_at=recorded.recorded_at,
     )
+
+
+async def send(producer: AIOKafkaProducer, kafka: KafkaSettings, recorded: Recorded) -> None:
     number = partition_of(recorded.stream, JARS.partitions)
     await producer.send_and_wait(
-        topic_name(kafka, JARS), recorded.data, recorded.stream.encode(), partition=number, headers=to_headers(meta)
+        topic_name(kafka, JARS),
+        recorded.data,
+        recorded.stream.encode(),
+        partition=number,
+        headers=to_headers(meta_of(recorded)),
     )
 
 
@@ -190,6 +213,8 @@ async def main(role: str, dsn: str, bootstrap: str, kind: str, prefix: str) -> N
             await commit_afterwards(engine, kafka, 0.3)
         case "remember-first":
             await remember_first(engine, kafka, 0.3)
+        case "when-due":
+            await look_when_due(engine)
 
 
 if __name__ == "__main__":

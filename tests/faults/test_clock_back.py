@@ -18,6 +18,7 @@ from ledger.database import connect
 from ledger.migrate import migrate
 from ledger.sift import sift
 from ledger.watermark import NOTHING
+from tests.faults import naive
 from tests.infra.servers import Infra
 from tests.ledger.conftest import AT, CODEC, Made
 from tests.ledger.kafka_support import (
@@ -134,14 +135,16 @@ async def test_relay_and_worker_go_on_when_their_clock_is_set_back(
         }.items():
             monkeypatch.setenv(name, value)
         relaying, working = (process(role, database, kafka, infra.kafka_kind) for role in ("relay", "worker"))
-        async with relaying as relay, working as worker:
+        waiting = process("when-due", database, kafka, infra.kafka_kind, naive.__name__)
+        async with relaying as relay, working as worker, waiting:
             await record(engine, *fill(20))
             await says(worker, "applying")
 
-            async def has(count: int) -> bool:
-                return len(await applied(engine)) == count
+            async def has(count: int, handler: str = "shelf-view") -> bool:
+                return len(await applied(engine, handler)) == count
 
             await until(lambda: has(20))
+            await until(lambda: has(20, "when-due"))
             clock.write_text("-3600s")
             await record(engine, *fill(20, start=100))
             await until(lambda: has(40))
@@ -153,3 +156,4 @@ async def test_relay_and_worker_go_on_when_their_clock_is_set_back(
             await until(tells, what="the relay tells a time that lies before one that it told")
             assert relay.returncode is worker.returncode is None
         assert in_order(await applied(engine))
+        assert await has(20, "when-due"), "who waits for a time of day stands still for an hour"
