@@ -76,7 +76,7 @@ async def _checkpoint(connection: AsyncConnection, running: asyncio.Task[None], 
             return position, monotonic()
         if running.done():
             running.result()
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(0.02)
 
 
 async def _marked(connection: AsyncConnection, partitions: int) -> None:

@@ -10,19 +10,19 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from xiapai_contracts.event import Codec
-from xiapai_contracts.record import MalformedRecord, from_headers
+from xiapai_contracts.record import MalformedRecord
 from xiapai_contracts.topic import Topic
 
 from ledger import watermark
 from ledger.deliver import Batch, Fenced, Handler, Prepared, StillConflicting, apply, prepare
 from ledger.entry import Unavailable
 from ledger.fetch import Found, fetch
+from ledger.fetched import Fetched
 from ledger.kafka import KafkaSettings, Partition, describe, topic_name
 from ledger.membership import member, missing_topic
 from ledger.trouble import is_trouble, named
@@ -228,8 +228,8 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
         positions = {place.at_broker: place.read for place in self._places.values()}
 
         async def fetching() -> tuple[int, Found]:
-            found = await fetch(consumer, positions)
-            return self._generation, found
+            generation = self._generation
+            return generation, await fetch(consumer, positions)
 
         fetched, told = asyncio.create_task(fetching()), asyncio.create_task(self._stopping.wait())
         try:
@@ -248,19 +248,18 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
         finally:
             self._delivery = None
 
-    def _verified(self, consumer: AIOKafkaConsumer, partition: Partition, records: Sequence[Any]) -> Sequence[Any]:
+    def _verified(
+        self, consumer: AIOKafkaConsumer, partition: Partition, records: Sequence[Fetched]
+    ) -> Sequence[Fetched]:
         """Of these records those that are to be delivered; none where they are not what the watermark expects."""
         place = self._places[partition]
         if place.verifying is None:
             return records
         place.verifying = None
         first, mark = records[0], place.mark
-        try:
-            meta = from_headers(first.headers)
-        except MalformedRecord:
-            meta = None
+        meta = first.meta
         if (
-            meta is None
+            isinstance(meta, MalformedRecord)
             or first.offset != mark.offset
             or (meta.epoch, meta.position, meta.hash) != (mark.epoch, mark.reached, mark.hash)
         ):

@@ -15,9 +15,10 @@ from xiapai_contracts.topic import Topic
 
 from ledger import deadletters, tracing, watermark
 from ledger.entry import Unavailable, VersionConflict
+from ledger.fetched import Fetched
 from ledger.kafka import Partition
 from ledger.reason import reason_of
-from ledger.sift import BEHIND, Delivered, KafkaRecord, Letter, letter, sift
+from ledger.sift import BEHIND, Delivered, Letter, letter, sift
 from ledger.trouble import is_trouble
 from ledger.watermark import Watermark
 
@@ -59,7 +60,7 @@ class Batch:
 
     topic: Topic
     held: Watermark
-    records: Sequence[KafkaRecord]
+    records: Sequence[Fetched]
     scanning: bool = False
 
 

@@ -1,12 +1,12 @@
 """One event as the ledger holds it."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+
+class Recorded(msgspec.Struct, frozen=True, gc=False):
     """A row of the ledger.
 
     ``position`` counts the ledger's events from 1 without gaps, ``version`` the stream's. ``data`` holds the bytes as

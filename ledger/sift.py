@@ -3,32 +3,20 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
+import msgspec
 from xiapai_contracts.event import Codec, MalformedEvent, UnknownEvent
-from xiapai_contracts.record import KEY_CHANGED, MARKER, Headers, MalformedRecord, Meta, from_headers_of, to_headers
+from xiapai_contracts.record import KEY_CHANGED, MARKER, Headers, MalformedRecord, Meta, to_headers
 from xiapai_contracts.topic import Topic
 
+from ledger.fetched import Fetched
 from ledger.watermark import Watermark
 
 BEHIND = "behind an earlier event of its stream"
 
 
-class KafkaRecord(Protocol):
-    """What is needed of a consumer's record."""
-
-    @property
-    def offset(self) -> int: ...
-    @property
-    def key(self) -> bytes | None: ...
-    @property
-    def value(self) -> bytes | None: ...
-    @property
-    def headers(self) -> Sequence[tuple[str, bytes]]: ...
-
-
-@dataclass(slots=True)
-class Delivered:
+class Delivered(msgspec.Struct, gc=False):
     """A record for a handler. ``event`` is the decoded event, ``value`` its bytes; in a compacted topic ``event`` is
     None and ``value`` is what is kept for ``meta.stream`` (None: deleted). ``topic`` is without prefix. What follows from
     it belongs to ``traceparent``."""
@@ -39,10 +27,7 @@ class Delivered:
     offset: int
     event: Any
     value: bytes | None
-    traceparent: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.traceparent = self.meta.traceparent
+    traceparent: str
 
 
 @dataclass(slots=True)
@@ -91,7 +76,7 @@ class Sifted:
 
 
 def sift(
-    topic: Topic, number: int, held: Watermark, records: Sequence[KafkaRecord], codec: Codec, *, scanning: bool = False
+    topic: Topic, number: int, held: Watermark, records: Sequence[Fetched], codec: Codec, *, scanning: bool = False
 ) -> Sifted:
     """Drop what is older than ``held``, see that nothing is missing, decode the rest.
 
@@ -115,8 +100,8 @@ def sift(
     # An unreadable record may be the one that the next record's `previous` names.
     bridge = False
     awaiting = bool(held.epoch) and held.offset < 0
-    for record, read in zip(records, from_headers_of([record.headers for record in records]), strict=True):
-        meta = _readable(topic, record, read)
+    for record in records:
+        meta = _readable(topic, record)
         if isinstance(meta, MalformedRecord):
             result.letters.append(_unreadable(topic, number, record, meta))
             result.unreadable += 1
@@ -146,7 +131,7 @@ def sift(
             position = max(position, meta.previous)
         elif meta.position > position:
             position = meta.position
-            found = Delivered(meta, topic.name, number, record.offset, None, record.value)
+            found = Delivered(meta, topic.name, number, record.offset, None, record.value, meta.traceparent)
             if meta.stream in spoiled:
                 result.letters.append(letter(found, BEHIND))
             elif reason := _decode(found, codec, topic.compacted):
@@ -171,7 +156,8 @@ def sift(
     return result
 
 
-def _readable(topic: Topic, record: KafkaRecord, meta: Meta | MalformedRecord) -> Meta | MalformedRecord:
+def _readable(topic: Topic, record: Fetched) -> Meta | MalformedRecord:
+    meta = record.meta
     if isinstance(meta, MalformedRecord):
         return meta
     if meta.source != topic.owner:
@@ -188,14 +174,14 @@ def _readable(topic: Topic, record: KafkaRecord, meta: Meta | MalformedRecord) -
     return meta
 
 
-def _unreadable(topic: Topic, number: int, record: KafkaRecord, error: MalformedRecord) -> Letter:
+def _unreadable(topic: Topic, number: int, record: Fetched, error: MalformedRecord) -> Letter:
     return Letter(
         topic=topic.name,
         partition=number,
         offset=record.offset,
         key=record.key,
         value=record.value,
-        headers=list(record.headers),
+        headers=record.headers if isinstance(record.meta, MalformedRecord) else to_headers(record.meta),
         reason=f"unreadable: {error}",
     )
 

@@ -8,17 +8,17 @@ are kept without end and tell position and hash of every event, and by what its 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaTimeoutError
 from sqlalchemy import ARRAY, BigInteger, any_, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
-from xiapai_contracts.record import MARKER, MalformedRecord, Meta, from_headers
+from xiapai_contracts.record import MARKER, MalformedRecord
 from xiapai_contracts.topic import Topic
 
 from ledger.chain import Broken
 from ledger.fetch import fetch
+from ledger.fetched import Fetched
 from ledger.kafka import Admin, KafkaSettings, topic_name
 from ledger.membership import leave
 from ledger.reader import head
@@ -120,7 +120,7 @@ async def in_topics(
 
 async def _records(
     consumer: AIOKafkaConsumer, starts: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
-) -> AsyncIterator[tuple[TopicPartition, Sequence[Any]]]:
+) -> AsyncIterator[tuple[TopicPartition, Sequence[Fetched]]]:
     clock = asyncio.get_running_loop().time
     since, positions = clock(), {place: start for place, start in starts.items() if start < ends[place]}
     while positions:
@@ -136,21 +136,14 @@ async def _records(
             raise KafkaTimeoutError("the broker does not answer")
 
 
-def _told(topic: Topic, records: Sequence[Any], source: str, epoch: str) -> Testimony:
+def _told(topic: Topic, records: Sequence[Fetched], source: str, epoch: str) -> Testimony:
     seen, others = [], 0
     for record in records:
-        found = _meta(record)
-        if found is None or found.source != source:
+        found = record.meta
+        if isinstance(found, MalformedRecord) or found.source != source:
             continue
         if found.epoch != epoch:
             others += 1
             continue
         seen.append(Seen(found.position, found.hash, None if found.type == MARKER else found.traceparent))
     return Testimony(topic.name, len(records), seen, others)
-
-
-def _meta(record: Any) -> Meta | None:
-    try:
-        return from_headers(record.headers)
-    except MalformedRecord:
-        return None

@@ -8,7 +8,8 @@ ledger up to its position. A compacted topic carries no markers, since Kafka ref
 import re
 from binascii import unhexlify
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import chain, repeat
 from typing import Any
 
@@ -21,6 +22,8 @@ KEY_CHANGED = "ledger.key"
 """The ``ce_type`` of a person's wrapped key on a restricted, compacted topic; no value means that it was destroyed."""
 
 Headers = list[tuple[str, bytes]]
+
+_SPEC = ("ce_specversion", SPEC_VERSION.encode())
 
 _PORTION = 250
 _DIGITS = re.compile(r"[0-9]{1,18}")
@@ -66,11 +69,9 @@ def to_headers(meta: Meta) -> Headers:
         ValueError: a time without its offset.
     """
     headers: Headers = [
-        ("ce_specversion", SPEC_VERSION.encode()),
+        _SPEC,
         ("ce_id", (meta.id or f"{meta.epoch}/{meta.position}").encode()),
-        ("ce_source", f"/{meta.source}".encode()),
-        ("ce_type", meta.type.encode()),
-        ("ce_epoch", meta.epoch.encode()),
+        *_source(meta.source, meta.type, meta.epoch),
         ("ce_position", b"%d" % meta.position),
         ("ce_previous", b"%d" % meta.previous),
         ("ce_published", _timestamp(meta.published)),
@@ -78,13 +79,7 @@ def to_headers(meta: Meta) -> Headers:
     ]
     if meta.type == MARKER:
         return headers
-    if meta.type == KEY_CHANGED:
-        headers.append(("content-type", b"text/plain"))
-    else:
-        headers += [
-            ("content-type", b"application/json"),
-            ("ce_dataschema", data_schema(meta.type, meta.schema).encode()),
-        ]
+    headers += _content(meta.type, meta.schema)
     headers += [
         ("ce_subject", meta.stream.encode()),
         ("ce_streamversion", b"%d" % meta.version),
@@ -101,6 +96,18 @@ def to_headers(meta: Meta) -> Headers:
     if meta.traceparent:
         headers.append(("traceparent", meta.traceparent.encode()))
     return headers
+
+
+@lru_cache(maxsize=1024)
+def _source(source: str, kind: str, epoch: str) -> Headers:
+    return [("ce_source", f"/{source}".encode()), ("ce_type", kind.encode()), ("ce_epoch", epoch.encode())]
+
+
+@lru_cache(maxsize=1024)
+def _content(kind: str, schema: int) -> Headers:
+    if kind == KEY_CHANGED:
+        return [("content-type", b"text/plain")]
+    return [("content-type", b"application/json"), ("ce_dataschema", data_schema(kind, schema).encode())]
 
 
 def data_schema(name: str, version: int) -> str:
@@ -257,8 +264,15 @@ def _moments(values: list[bytes]) -> Iterable[datetime]:
 
 
 def _timestamp(moment: datetime) -> bytes:
-    if moment.utcoffset() is None:
+    offset = moment.utcoffset()
+    if offset is None:
         raise ValueError("a time without its offset cannot be published")
+    return _written(moment, offset)
+
+
+@lru_cache(maxsize=256)
+def _written(moment: datetime, _offset: timedelta) -> bytes:
+    """Without the offset in the key, the same moment of two zones would be taken for one text."""
     return moment.isoformat().encode()
 
 

@@ -249,7 +249,9 @@ class Relay:
             if topic is None:
                 continue
             partition = (topic.name, partition_of(recorded.stream, topic.partitions))
-            queue = wave.setdefault(partition, Queue())
+            if partition not in wave:
+                wave[partition] = Queue()
+            queue = wave[partition]
             meta = self._meta(recorded, epoch, tails.get(partition, 0), now)
             if tracing.exporting():
                 queue.parts.append(made := self._part(recorded, topic, partition))

@@ -15,6 +15,7 @@ from chassis.identity.session import Sessions
 from ledger.append import Append, Appender
 from ledger.chain import verify
 from ledger.database import connect
+from ledger.fetched import read
 from ledger.migrate import migrate
 from ledger.sift import sift
 from ledger.watermark import NOTHING
@@ -101,7 +102,7 @@ class Marker:
 
 
 def test_an_age_is_told_from_the_newest_word_though_the_relays_clock_was_set_back() -> None:
-    found = sift(HEADS, 0, NOTHING, [Marker(0, AT), Marker(1, AT - HOUR)], CODEC)
+    found = sift(HEADS, 0, NOTHING, read([Marker(0, AT), Marker(1, AT - HOUR)]), CODEC)
     assert found.mark.reached_at == AT - HOUR
 
 

@@ -25,6 +25,7 @@ from ledger.backup.folder import FORMAT, BackupRefused, File, Manifest
 from ledger.backup.tombstones import tombstones
 from ledger.claims import Claim
 from ledger.consume import Reader
+from ledger.fetched import read
 from ledger.migrate import migrate
 from ledger.relay import Relay
 from ledger.sift import sift
@@ -245,9 +246,9 @@ def marker(epoch: str, position: int, previous: int = 0, offset: int = 0) -> Sim
 def test_who_waits_for_a_life_passes_over_every_other_one_until_it_begins() -> None:
     held = Watermark(epoch="c")
     log = [marker("a", 9, offset=0), marker("b", 0, offset=1), marker("b", 4, offset=2)]
-    waiting = sift(JARS, 0, held, log, CODEC)
+    waiting = sift(JARS, 0, held, read(log), CODEC)
     assert (waiting.mark.epoch, waiting.mark.reached, waiting.mark.next, waiting.gap) == ("c", 0, 3, False)
-    begun = sift(JARS, 0, waiting.mark, [*log, marker("c", 0, offset=3), marker("d", 0, offset=4)], CODEC)
+    begun = sift(JARS, 0, waiting.mark, read([*log, marker("c", 0, offset=3), marker("d", 0, offset=4)]), CODEC)
     assert (begun.mark.epoch, begun.mark.former) == ("d", ("c",)), "once it has begun, a later life follows it"
 
 

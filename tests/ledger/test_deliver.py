@@ -16,6 +16,7 @@ from command.chaos.verdict import judge
 from ledger import deadletters, schema, watermark
 from ledger.deliver import Batch, Delivered, Fenced, Handler, Outcome, StillConflicting, deliver
 from ledger.entry import VersionConflict
+from ledger.fetched import read
 from ledger.kafka import Partition
 from ledger.watermark import Reflected, Watermark
 from tests.ledger.kafka_support import CODEC, JARS, KEYS, JarFilled, Shelf, applied, ledger, make_shelf
@@ -102,7 +103,7 @@ class Reading:
             self.mark = (await watermark.load(connection, self.shelf.handler.name, [JARS_0]))[JARS_0]
 
     async def read(self, records: Sequence[Sent], scanning: bool = False) -> Outcome:
-        batch = Batch(JARS, self.mark, records, scanning)
+        batch = Batch(JARS, self.mark, read(records), scanning)
         outcome = await deliver(self.engine, self.shelf.handler, CODEC, {JARS_0: batch})
         self.mark = outcome.marks[JARS_0]
         return outcome
@@ -141,7 +142,7 @@ async def test_without_watermarks_a_repeated_record_would_be_applied_twice(engin
     meta = Meta(
         source="shelf", type="jar.filled", epoch="first", position=1, previous=0, published=NOW, stream="a", version=1
     )
-    delivered = Delivered(meta, "shelf.jars", 0, 0, JarFilled(grams=1), b"")
+    delivered = Delivered(meta, "shelf.jars", 0, 0, JarFilled(grams=1), b"", "")
     shelf = Shelf()
     async with engine.begin() as connection:
         await shelf.apply(connection, [delivered])
@@ -303,7 +304,7 @@ async def test_keys_are_delivered_with_their_value_and_never_older_ones(engine: 
     log.key("person-2", 8, b"two")
     async with engine.begin() as connection:
         held = (await watermark.load(connection, "keys", [place]))[place]
-    await deliver(engine, handler, CODEC, {place: Batch(KEYS, held, log.records)})
+    await deliver(engine, handler, CODEC, {place: Batch(KEYS, held, read(log.records))})
     assert seen == [("person-1", b"one", None), ("person-2", b"two", None), ("person-1", None, None)]
 
 
