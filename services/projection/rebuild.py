@@ -15,7 +15,7 @@ from ledger import reader, watermark
 from ledger.consume import Reader
 from ledger.kafka import KafkaSettings
 from services.projection.audit import Audited, Events, Progress, audit, no_progress
-from services.projection.builds import Build, begin, builds, drop, live, lock, switch
+from services.projection.builds import Build, begin, builds, drop, index, live, lock, switch
 from services.projection.compare import Unlike, compare
 from services.projection.cut import newest_cut
 from services.projection.filling import Filling, snapshot
@@ -182,6 +182,8 @@ async def _position(engine: AsyncEngine, build: Build) -> int:
 async def _verified(
     engine: AsyncEngine, build: Build, before: Build | None, today: date, events: Events | None
 ) -> tuple[Audited | None, Unlike | None]:
+    async with engine.begin() as connection:
+        await index(connection, build)
     audited = await audit(engine, events, today, build) if events is not None else None
     if audited is not None and audited.difference is not None:
         raise NotRight(audited)
