@@ -30,7 +30,8 @@ log = logging.getLogger(__name__)
 
 PORTION = 2000
 CHECKPOINT_SECONDS = 0.05
-MARKER_SECONDS = 1.0
+MARKER_SECONDS = 0.1  # who waits for their own command waits for its marker
+BEAT_SECONDS = 1.0
 LOOK_SECONDS = 5.0
 READ_BACK_EVERY = 6
 PAUSE_SECONDS = (0.2, 5.0)
@@ -180,17 +181,19 @@ class Relay:
                         stored_at = now
                     # A marker promises what the checkpoint says, so it may only follow it.
                     if current == self._stored:
-                        if unmarked and now - marked_at >= MARKER_SECONDS and (idle or current is not start):
+                        pace = MARKER_SECONDS if idle else BEAT_SECONDS
+                        if unmarked and now - marked_at >= pace and (idle or current is not start):
                             current = await self._mark(publisher, current, heads=True)
                             await self._store(leadership, current)
                             unmarked, marked_at, beat_at = False, now, now
-                        elif self._heads and now - beat_at >= MARKER_SECONDS:
+                        elif self._heads and now - beat_at >= BEAT_SECONDS:
                             await self._mark(publisher, current, heads=None)
                             beat_at = now
                     self.trouble = ""
                     self._progress()
                     if idle:
-                        wait = (marked_at if unmarked else beat_at) + MARKER_SECONDS - monotonic()
+                        due = marked_at + MARKER_SECONDS if unmarked else beat_at + BEAT_SECONDS
+                        wait = due - monotonic()
                         await asyncio.wait({ringing}, timeout=max(0.0, min(wait, POLL_SECONDS)))
                     else:
                         shipping = asyncio.ensure_future(self._ship(publisher, current, portion, waves))
