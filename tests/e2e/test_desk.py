@@ -26,6 +26,7 @@ ARGUMENTS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 ).split()
+expect.set_options(timeout=30_000)  # milliseconds: the patience of a test on a busy machine
 PHONE = {"width": 360, "height": 740}
 WIDE = {"width": 1280, "height": 900}
 PAGES = (
@@ -186,7 +187,7 @@ async def test_what_comes_in_shows_without_reloading_and_without_losing_the_plac
         desk.story.person("N000001", "钱渔朗", "0001")
         desk.story.post("PN00001", "N000001", "C00001", sender="0001")
         await desk.reader.read(desk.story)
-        await expect(page.locator('[data-figure="7"]')).to_contain_text("413", timeout=15_000)
+        await expect(page.locator('[data-figure="7"]')).to_contain_text("413")
         await expect(page.locator("#fresh")).to_contain_text(f"registry@{desk.story.head}")
         assert await page.evaluate("window.stays && Math.abs(window.scrollY - 700) < 5")
         await expect(page.locator(".chart canvas").first).to_be_visible()

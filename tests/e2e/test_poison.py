@@ -125,7 +125,8 @@ def test_an_undecodable_record_parks_its_stream_and_no_other_until_it_is_discard
     started: System, http: httpx.Client
 ) -> None:
     forge(started, SICK, 3, "posting.extended", b'{"posting": "P1", "ends": ')
-    until(lambda: all(len(parked(started)[one]) == 1 for one in (*REACTING, "projection")), "the record is parked")
+    readers = (*REACTING, "projection")
+    until(lambda: all(len(parked(started)[one]) == 1 for one in readers), "the record is parked")
     # The forged record claims the position that this unit gets, on another topic.
     records(http, unit("V2"))
     last = records(http, arrive("P1"), extend("P1"), arrive("P2"))
@@ -134,10 +135,11 @@ def test_an_undecodable_record_parks_its_stream_and_no_other_until_it_is_discard
     assert (shown["P1"]["status"], shown["P2"]["status"]) == ("approved", "serving")
     until(lambda: streams(started, "reporting") == {"report-P2-1"}, "the other stream is reacted to")
     until(lambda: streams(started, "assessment") == {"baseline-P2"}, "the other stream is reacted to")
+    until(lambda: all(len(parked(started)[one]) == 3 for one in readers), "the later events of the stream wait")
     found = parked(started)
     assert found.pop("notify") == []
     for service, waiting in found.items():
-        assert [stream for stream, _ in waiting] == [SICK] * 3, f"{service}: the later events of the stream wait"
+        assert [stream for stream, _ in waiting] == [SICK] * 3, service
     listed = started.command("dead-letters", "list")
     assert listed.exit_code == 0 and listed.stdout.count(SICK) == 3, listed.output
     assert "malformed" in listed.stdout and WELL not in listed.stdout

@@ -287,10 +287,11 @@ async def test_republishing_by_hand_and_a_new_epoch_start_from_the_first_event(
     database: str, kafka: KafkaSettings
 ) -> None:
     async with ledger(database) as engine:
-        async with running(Relay(engine, kafka, "shelf", TOPICS).run()):
+        relay = Relay(engine, kafka, "shelf", TOPICS)
+        async with running(relay.run()):
             await record(engine, *fill(30))
             await all_there(kafka, 30)
-            await asyncio.sleep(1.5)
+            await until(lambda: relay._stored.position == 30)
             await republish(engine)
 
             async def times(count: int) -> bool:
