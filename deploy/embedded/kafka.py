@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from deploy.embedded import process, trouble
+from deploy.embedded.server import Server
 
-SERVER = "Kafka"
 VERSION = "4.2.0"
 POM = Path(__file__).with_name("kafka_pom.xml")
 COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
@@ -68,76 +68,36 @@ def jars() -> Path:
     return folder
 
 
-class EmbeddedKafka:
-    """Kafka on 127.0.0.1:`port` (0: a free one, remembered); its records lie below `folder` and survive a kill."""
+class EmbeddedKafka(Server):
+    """Kafka; its records lie below `folder` and survive a kill."""
 
-    def __init__(self, folder: Path, port: int = 0) -> None:
-        self.folder = folder.absolute()
-        self.port = port
-        self._wanted_port = port
-        self._process: subprocess.Popen[bytes] | None = None
-        self._lock: process.FolderLock | None = None
-        self.log = self.folder / "server.log"
+    NAME = "Kafka"
+    ENDING = ((signal.SIGTERM, 20.0),)
 
     @property
     def bootstrap(self) -> str:
         return f"127.0.0.1:{self.port}"
 
-    @property
-    def pid(self) -> int | None:
-        return self._process.pid if self._process is not None and self._process.poll() is None else None
-
-    def start(self) -> None:
-        """Return once it listens. Raises `Trouble` as `EmbeddedPostgres.start` does."""
-        if self.pid is not None:
-            return
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock = process.FolderLock(self.folder / "lock")
-            self._lock.take()
-            process.start_log(self.log)
-            self.port = process.choose_port(self._wanted_port, self.folder / "port", SERVER)
-            self._launch()
-        except OSError as error:
-            self._release()
-            raise trouble.of_os_error(self.folder, error) from error
-        except BaseException:
-            self._release()
-            raise
-
     def stop(self) -> None:
-        if self._process is not None:
-            self.thaw()
-            process.stop(self._process, [(signal.SIGTERM, 20.0)])
-            self._process = None
-        self._release()
-
-    def kill(self) -> None:
-        """kill -9: what it had acknowledged is still in its files."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-        self._release()
+        self.thaw()
+        super().stop()
 
     def freeze(self) -> None:
         """As a network that swallows everything: connections stand, nobody answers."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGSTOP)
+        if self.process is not None:
+            self.process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        if self._process is not None:
-            self._process.send_signal(signal.SIGCONT)
+        if self.process is not None:
+            self.process.send_signal(signal.SIGCONT)
 
     @contextmanager
     def cut(self) -> Iterator[None]:
         """Inside, connections are broken and new ones refused; afterwards it is back with its records and port."""
-        port = self.port
         self.kill()
         try:
             yield
         finally:
-            self._wanted_port = port
             self.start()
 
     def _launch(self) -> None:
@@ -158,21 +118,14 @@ class EmbeddedKafka:
             f"{jars()}/*",
         ]
         env = {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"}
-        began = self.log.stat().st_size if self.log.is_file() else 0
         if not (self.folder / "records" / "meta.properties").is_file():
             format_command = [*run, "kafka.tools.StorageTool", "format", "-t", CLUSTER, "-c", str(settings)]
             with self.log.open("ab") as log:
                 done = subprocess.run(format_command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env)
             if done.returncode != 0:
-                raise trouble.of_output(SERVER, self.folder, self.log, process.tail(self.log))
-        self._process = process.spawn(
-            [*run, "kafka.Kafka", settings], log=self.log, cwd=self.folder, env=env, parent_death=signal.SIGKILL
-        )
-        if not process.wait_until(lambda: process.listens(self.port), self._process, seconds=90.0):
-            process.stop(self._process, [])
-            self._process = None
-            said = process.tail(self.log, self.log.stat().st_size - began)
-            raise trouble.of_output(SERVER, self.folder, self.log, said, self.port)
+                raise trouble.of_output(self.NAME, self.folder, self.log, process.tail(self.log))
+        command: list[str | Path] = [*run, "kafka.Kafka", settings]
+        self._run(command, lambda: process.listens(self.port), seconds=90.0, cwd=self.folder, env=env)
 
     def _properties(self, controller: int) -> str:
         values = {
@@ -199,8 +152,3 @@ class EmbeddedKafka:
             "log.retention.ms": "-1",
         }
         return "".join(f"{name}={value}\n" for name, value in values.items())
-
-    def _release(self) -> None:
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None

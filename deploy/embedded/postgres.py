@@ -16,8 +16,8 @@ import asyncpg
 from deploy.embedded import binaries, process, trouble
 from deploy.embedded.account import Account, account_for
 from deploy.embedded.apart import run_apart
+from deploy.embedded.server import Server
 
-SERVER = "PostgreSQL"
 USER = "xiapai"
 ELSEWHERE = Path("/var/lib/xiapai")
 SETTINGS = {
@@ -35,32 +35,28 @@ SETTINGS = {
 }
 
 
-class EmbeddedPostgres:
+class EmbeddedPostgres(Server):
     """PostgreSQL below `folder` on 127.0.0.1:`port` (0: a free one, remembered), superuser `xiapai` with a password.
 
     As root it runs as the owner of existing data, else as `nobody`. The folder then holds `data`, `password` (0600),
     `port` and `server.log`; where that account may not enter the folder (below /root, say), `data` is a link to a place
     below /var/lib/xiapai. `settings` are PostgreSQL's own, and win over ours.
+
+    `stop` is a fast shutdown: open transactions are rolled back, all is checkpointed; immediate if that takes long.
     """
 
+    NAME = "PostgreSQL"
+    ENDING = ((signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0))
+
     def __init__(self, folder: Path, *, port: int = 0, settings: Mapping[str, str] | None = None) -> None:
-        self.folder = folder.absolute()
-        self.port = port
+        super().__init__(folder, port)
         self._settings = {**SETTINGS, **(settings or {})}
-        self.process: subprocess.Popen[bytes] | None = None
-        self._lock: process.FolderLock | None = None
         self._account: Account | None = None
-        self.log = self.folder / "server.log"
 
     @property
     def data(self) -> Path:
         """Where the cluster really lies."""
         return (self.folder / "data").resolve()
-
-    @property
-    def pid(self) -> int | None:
-        """The server's process, while it runs."""
-        return self.process.pid if self.process is not None and self.process.poll() is None else None
 
     @property
     def dsn(self) -> str:
@@ -69,30 +65,6 @@ class EmbeddedPostgres:
 
     def dsn_of(self, database: str) -> str:
         return f"postgresql://{USER}:{(self.folder / 'password').read_text().strip()}@127.0.0.1:{self.port}/{database}"
-
-    def start(self) -> None:
-        """Clean up after a killed run, make the cluster where there is none, and return once it takes connections.
-
-        Raises `Trouble`: data-folder-in-use, data-folder-not-writable, disk-full, port-in-use, program-missing,
-        server-did-not-start.
-        """
-        if self.pid is not None:
-            return
-        try:
-            self._prepare()
-        except OSError as error:
-            self._release()
-            raise trouble.of_os_error(self.folder, error) from error
-        except BaseException:
-            self._release()
-            raise
-
-    def stop(self) -> None:
-        """Fast shutdown: open transactions are rolled back, all is checkpointed; immediate if that takes long."""
-        if self.process is not None:
-            process.stop(self.process, [(signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0)])
-            self.process = None
-        self._release()
 
     def kill(self) -> None:
         """kill -9 of the server and its children at once, as a lost machine would."""
@@ -128,19 +100,19 @@ class EmbeddedPostgres:
 
     # ---- starting ---------------------------------------------------------------------------------------------------
 
-    def _prepare(self) -> None:
+    def _start(self) -> None:
+        """Clean up after a killed run, make the cluster where there is none, and start."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._account = account_for(self.data)
         data = self._place()
-        self._lock = process.FolderLock(data.parent / "lock")
-        self._lock.take()
+        self._hold(data.parent)
         process.start_log(self.log)
         self._end_orphans()
         programs = binaries.programs(self._account, data.parent if self._account.switch else self.folder)
         if not data.is_dir():
             self._initialise(programs, data)
-        self.port = process.choose_port(self.port, self.folder / "port", SERVER)
-        self._launch(programs, data)
+        self._choose_port()
+        self._serve(programs, data)
 
     def _place(self) -> Path:
         """Where the data lies or will lie: below our folder, or where the account can reach it."""
@@ -206,29 +178,24 @@ class EmbeddedPostgres:
                 extra_groups=[] if account.switch else None,
             )
         if done.returncode != 0:
-            raise trouble.of_output(SERVER, self.folder, self.log, process.tail(self.log))
+            raise trouble.of_output(self.NAME, self.folder, self.log, process.tail(self.log))
         partial.rename(data)
 
-    def _launch(self, programs: Path, data: Path) -> None:
+    def _serve(self, programs: Path, data: Path) -> None:
         account = self._account
         assert account is not None
         options = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
-        began = self.log.stat().st_size if self.log.is_file() else 0
-        self.process = process.spawn(
+        # After a crash the server may replay its log for minutes, which is progress and no failure.
+        self._run(
             [programs / "postgres", "-D", data, "-p", str(self.port), *options],
-            log=self.log,
+            lambda: _status(data) == "ready",
+            seconds=300.0,
             cwd=data,
             env=_environment(),
             uid=account.uid if account.switch else None,
             gid=account.gid if account.switch else None,
             parent_death=signal.SIGINT,
         )
-        # After a crash the server may replay its log for minutes, which is progress and no failure.
-        if not process.wait_until(lambda: _status(data) == "ready", self.process, seconds=300.0):
-            process.stop(self.process, [(signal.SIGQUIT, 5.0)])
-            self.process = None
-            said = process.tail(self.log, self.log.stat().st_size - began)
-            raise trouble.of_output(SERVER, self.folder, self.log, said, self.port)
 
     # ---- cleaning up ------------------------------------------------------------------------------------------------
 
@@ -247,11 +214,6 @@ class EmbeddedPostgres:
                 raise trouble.in_use(self.data)
             time.sleep(0.02)
         (self.data / "postmaster.pid").unlink(missing_ok=True)
-
-    def _release(self) -> None:
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
 
 
 def _environment() -> dict[str, str]:
