@@ -148,7 +148,7 @@ async def await_lives(
     connection: AsyncConnection, handler: str, topics: Iterable[Topic], lives: Mapping[str, str]
 ) -> None:
     """Let a handler begin with the sources' new ``lives`` (epoch by owner), and pass over whatever the topics hold of
-    others. For a restore, while no reader runs."""
+    others. For a restore and a new build, before a reader of that handler runs."""
     for topic in topics:
         values = {"handler": handler, "topic": topic.name, "epoch": lives[topic.owner], "partitions": topic.partitions}
         await connection.execute(_AWAIT, values)

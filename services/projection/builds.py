@@ -16,11 +16,13 @@ from typing import Literal
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.schema import CreateIndex, CreateTable
+from xiapai_contracts.registry import TOPICS
 
 from chassis.problems import Unavailable
 from ledger.migrate import SchemaNewer
 from ledger.migrate import check as _check
 from ledger.migrate import migrate as _migrate
+from ledger.watermark import await_lives
 from services.projection.cadres import CADRES_VERSION
 from services.projection.events import EVENTS_VERSION
 from services.projection.persons import PERSONS_VERSION
@@ -118,7 +120,8 @@ async def begin(
     epoch: str | None = None,
     former: Sequence[str] = (),
 ) -> Build:
-    """A new build with empty tables; where the workers are at such a one already, that one."""
+    """A new build with empty tables, of the ledger's life ``epoch`` where that is known; where the workers are at such a one
+    already, that one."""
     await lock(connection)
     for build in await builds(connection):
         if state == build.state == "building" and build.version == version and epoch in (None, build.epoch):
@@ -132,6 +135,9 @@ async def begin(
     await connection.execute(text(f"CREATE SCHEMA {build.schema}"))
     await use(connection, build)
     await connection.run_sync(_create)
+    if epoch is not None:
+        # The topics hold earlier lives too, and of those that were over before a restore nobody knows the names.
+        await await_lives(connection, build.handler, TOPICS, {topic.owner: epoch for topic in TOPICS})
     return build
 
 

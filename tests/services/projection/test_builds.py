@@ -6,13 +6,15 @@ from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import text
-from xiapai_contracts.registry import HostChanged
+from xiapai_contracts.registry import TOPICS, HostChanged
 
 from chassis.health import Fine, Missing
 from chassis.identity.principal import Role
 from chassis.problems import Unavailable
 from ledger.database import connect
 from ledger.migrate import SchemaNewer, migrate
+from ledger.reader import epoch
+from ledger.watermark import await_lives
 from services.projection import builds
 from services.projection.audit import audit, ledger_events
 from services.projection.keeper import Keeper, prepare
@@ -197,6 +199,42 @@ async def test_a_ledger_that_was_restored_is_told_by_another_build(
             assert now.epoch != before.epoch and now.former == (before.epoch,)
             await again.sound()
         await restored.dispose()
+
+
+async def test_a_build_after_a_restore_passes_over_what_the_topics_hold_of_the_life_before(
+    district: District, databases: Databases, story: Story
+) -> None:
+    await district.record(told(story, 10))
+    async with district.relayed(), district.working():
+        await district.comes_to(story.head)
+    restored = connect(databases())
+    await migrate(restored)
+    again = District(restored, connect(databases()), district.kafka)
+    await builds.migrate(again.own)
+    async with restored.connect() as connection:
+        life = await epoch(connection)
+    async with again.own.begin() as connection:  # as a restore leaves it: what the first build has to wait for is known
+        (first,) = await prepare(connection)
+        await await_lives(connection, first.handler, TOPICS, {"registry": life})
+    shorter = told(Story(), 5)
+    await again.record(shorter)
+    async with again.relayed():
+        async with again.working():
+            await again.comes_to(shorter.head)
+        async with again.own.begin() as connection:
+            await connection.execute(text("UPDATE builds SET version = version - 1"))
+        async with again.working():
+            second = await again.comes_to(shorter.head, other_than=first.id)
+            known = shorter.head
+            shorter.post("Q1", shorter.person("q"), "V2")
+            await again.record(shorter, after=known)
+            assert await again.comes_to(shorter.head) == second, "and goes on"
+            await again.sound()
+        assert (second.epoch, second.successor) == (life, None)
+        rebuilt = await rebuild_from_kafka(again.own, again.kafka, KEK, TODAY, ledger_events(again.ledger))
+        assert (rebuilt.audited, rebuilt.build.epoch) != (None, None) and rebuilt.build.epoch == life
+    await again.own.dispose()
+    await restored.dispose()
 
 
 async def test_one_rebuild_at_a_time_and_what_a_killed_one_left_is_dropped(district: District, story: Story) -> None:
