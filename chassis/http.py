@@ -136,7 +136,11 @@ def _from_http(error: HTTPException) -> Problem:
             return BadRequest("request-invalid", headers=headers)
 
 
-def idempotency_key(
+# These are coroutines though they wait for nothing: what is not one, FastAPI hands to a thread and back, which cost each
+# command more than all else that is done to its headers.
+
+
+async def idempotency_key(
     request: Request,
     documented: Annotated[
         str | None, Header(alias="Idempotency-Key", description="1-128 visible ASCII characters, new for each command")
@@ -162,7 +166,7 @@ def parse_positions(text: str) -> dict[str, int]:
     return positions
 
 
-def after(
+async def after(
     request: Request,
     documented: Annotated[
         str | None, Header(alias="After", description="wait for these positions, e.g. registry@912")
@@ -186,7 +190,7 @@ def receipt(response: Response, service: str, position: int) -> None:
 MOST_PER_PAGE = 200
 
 
-def page_size(
+async def page_size(
     limit: Annotated[int, Query(description=f"items per page, 1 to {MOST_PER_PAGE}")] = 50,
 ) -> int:
     """The page size from `?limit=`; 422 `page-size-out-of-range`."""

@@ -65,7 +65,7 @@ class Settings(BaseSettings):
     database_assessment: Annotated[_Secret, Field(description="assessment's own database")] = None
     database_notify: Annotated[_Secret, Field(description="notify's own database")] = None
     database_projection: Annotated[_Secret, Field(description="projection's own database (read models)")] = None
-    database_pool: int = Field(default=10, ge=1, le=200, description="most connections of one process to one database")
+    database_pool: int = Field(default=20, ge=1, le=200, description="most connections of one process to one database")
 
     kafka_bootstrap: Annotated[_Text, Field(description="brokers, `host:9092,host:9092`")] = None
     kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(

@@ -12,8 +12,8 @@ from xiapai_contracts.event import Codec
 from ledger.append import Append, Appender, ClaimTaken, KeyReused, Receipt, Request, VersionConflict
 from ledger.claims import Claim
 from ledger.decider import Decider, Refused
-from ledger.reader import read_streams
 from ledger.schema import requests
+from ledger.streams import Streams
 from ledger.tracing import step
 
 S = TypeVar("S")
@@ -67,6 +67,7 @@ class Desk:
 
     def __init__(self, engine: AsyncEngine, appender: Appender, codec: Codec, *, remember: int = 50_000) -> None:
         self.engine, self.appender, self.codec = engine, appender, codec
+        self._streams = Streams(engine)
         self._remember = remember
         self._states: dict[str, tuple[Decider[Any, Any, Any], int, Any]] = {}
 
@@ -161,12 +162,10 @@ class Desk:
 
     async def _fold(self, decider: Decider[Any, S, Any], streams: Collection[str]) -> dict[str, tuple[int, S]]:
         states: dict[str, tuple[int, S]] = dict.fromkeys(streams, (0, decider.initial))
-        if streams:
-            async with self.engine.connect() as connection:
-                rows = await read_streams(connection, streams)
-            for row in rows:
-                event = self.codec.decode(row.name, row.schema, row.data)
-                states[row.stream] = (row.version, decider.evolve(states[row.stream][1], event))
+        found = await self._streams.read(streams) if streams else {}
+        for stream, rows in found.items():
+            events = [self.codec.decode(row.name, row.schema, row.data) for row in rows]
+            states[stream] = (rows[-1].version, decider.fold(events, decider.initial))
         for stream, (version, state) in states.items():
             self._keep(decider, stream, version, state)
         return states

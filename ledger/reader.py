@@ -1,10 +1,10 @@
 """Read the ledger: a stream, from a position, or as it grows."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Self
 
-from sqlalchemy import ARRAY, Row, Text, any_, func, literal, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -25,12 +25,6 @@ def _recorded(rows: Sequence[Row[*tuple[Any, ...]]]) -> list[Recorded]:
 async def read_stream(connection: AsyncConnection, stream: str, after: int = 0) -> list[Recorded]:
     """The events of one stream with a version greater than ``after``, in order."""
     found = await connection.execute(_stream.where(events.c.stream == stream, events.c.version > after))
-    return _recorded(found.all())
-
-
-async def read_streams(connection: AsyncConnection, streams: Collection[str]) -> list[Recorded]:
-    """The events of several streams, stream by stream, each in order."""
-    found = await connection.execute(_stream.where(events.c.stream == any_(literal(list(streams), ARRAY(Text)))))
     return _recorded(found.all())
 
 

@@ -6,6 +6,7 @@ import json
 import time
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from joserfc import jws
@@ -28,8 +29,19 @@ _FITS = {"RS256": "RSA", "ES256": "EC", "EdDSA": "OKP", "Ed25519": "OKP"}
 ALGORITHMS = tuple(_FITS)
 
 _LEEWAY = 30
+_REMEMBERED = 1_000
 _LONGEST = 16_384
 _TYPES = ("jwt", "at+jwt", "application/at+jwt")
+
+
+@dataclass(frozen=True, slots=True)
+class _Verified:
+    """What a good token says, and the key by which its signature held."""
+
+    claims: dict[str, Any]
+    kid: str | None
+    key: Any
+    who: Principal
 
 
 class Verifier:
@@ -48,13 +60,34 @@ class Verifier:
         self.audience = audience
         self._keys = keys
         self._names = names or ClaimNames()
-        self._now = now
         self._registry = jws.JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
+        self._checks = JWTClaimsRegistry(
+            now=lambda: int(now()),
+            leeway=_LEEWAY,
+            iss={"essential": True, "value": issuer},
+            aud={"essential": True, "value": audience},
+            exp={"essential": True},
+            sub={"essential": True},
+        )
+        self._good: dict[str, _Verified] = {}
 
     async def principal(self, token: str) -> Principal:
-        """Who bears the token. Unauthenticated (401 `token-...`) for everything but a good one."""
+        """Who bears the token. Unauthenticated (401 `token-...`) for everything but a good one.
+
+        A good token is remembered: its signature would take as long as everything else that is done to a request on
+        its way in (docs/performance.md). It counts again only while the issuer still has that very key, and its claims
+        are checked anew, the times among them.
+        """
         try:
-            return principal_from(await self.claims(token), self._names)
+            good = self._good.get(token)
+            if good is not None and await self._keys.find(good.kid) is good.key:
+                self._check(good.claims)
+                return good.who
+            good = await self._verify(token)
+            if len(self._good) >= _REMEMBERED:
+                del self._good[next(iter(self._good))]
+            self._good[token] = good
+            return good.who
         except Unauthenticated as refusal:
             refusal.headers.setdefault("WWW-Authenticate", 'Bearer realm="xiapai", error="invalid_token"')
             raise
@@ -65,6 +98,14 @@ class Verifier:
 
     async def claims(self, token: str) -> dict[str, Any]:
         """The verified claims. Unauthenticated (401 `token-...`) unless signature, issuer, audience and times hold."""
+        claims, _, _ = await self._claims(token)
+        return claims
+
+    async def _verify(self, token: str) -> _Verified:
+        claims, kid, key = await self._claims(token)
+        return _Verified(claims, kid, key, principal_from(claims, self._names))
+
+    async def _claims(self, token: str) -> tuple[dict[str, Any], str | None, Any]:
         header = self._header(token)
         algorithm, kid = header.get("alg"), header.get("kid")
         if not isinstance(algorithm, str) or algorithm not in _FITS:
@@ -84,7 +125,7 @@ class Verifier:
             raise Unauthenticated("token-algorithm-refused")
         claims = self._payload(token, key)
         self._check(claims)
-        return claims
+        return claims, kid, key
 
     def _header(self, token: str) -> dict[str, Any]:
         if len(token) > _LONGEST or token.count(".") != 2 or not all(map(_canonical, token.split("."))):
@@ -113,16 +154,8 @@ class Verifier:
         return claims
 
     def _check(self, claims: dict[str, Any]) -> None:
-        checks = JWTClaimsRegistry(
-            now=int(self._now()),
-            leeway=_LEEWAY,
-            iss={"essential": True, "value": self.issuer},
-            aud={"essential": True, "value": self.audience},
-            exp={"essential": True},
-            sub={"essential": True},
-        )
         try:
-            checks.validate(claims)
+            self._checks.validate(claims)
         except ExpiredTokenError:
             raise Unauthenticated("token-expired") from None
         except InvalidClaimError as error:

@@ -40,14 +40,18 @@ class EventStream(StreamingResponse):
     media_type = "text/event-stream"
 
 
-def _half(period: Annotated[str, Path(description="a half-year, such as 2026H1")]) -> HalfYear:
+async def _half_of_path(period: Annotated[str, Path(description="a half-year, such as 2026H1")]) -> HalfYear:
+    return _half(period)
+
+
+def _half(period: str) -> HalfYear:
     half = HalfYear.read(period)
     if half is None:
         raise Unprocessable("period-malformed")
     return half
 
 
-Half = Annotated[HalfYear, Depends(_half)]
+Half = Annotated[HalfYear, Depends(_half_of_path)]
 
 
 def _period(half: HalfYear, as_of: date | None) -> Period:

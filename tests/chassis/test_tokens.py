@@ -106,3 +106,33 @@ async def test_categories_count_for_a_lead_department_alone() -> None:
     )
     clerk = await verifier().principal(signed("ES256", claims(categories=["A"])))
     assert department.categories == {"RURAL_GUIDE", "SUPPORT_DOCTOR"} and clerk.categories == frozenset()
+
+
+async def test_a_remembered_token_counts_no_longer_than_its_times_and_its_key() -> None:
+    clock, keys = [float(NOW)], Published()
+    remembering = Verifier(ISSUER, AUDIENCE, keys, now=lambda: clock[0])
+    token = signed("ES256", claims(exp=NOW + 100))
+    assert await remembering.principal(token) == await remembering.principal(token)
+    clock[0] = NOW + 129
+    assert (await remembering.principal(token)).subject == "u-1"
+    clock[0] = NOW + 130
+    with pytest.raises(Unauthenticated) as expired:
+        await remembering.principal(token)
+    clock[0], keys.keys["ec"] = NOW, ECKey.generate_key("P-256", {"kid": "ec"})
+    with pytest.raises(Unauthenticated) as changed:
+        await remembering.principal(token)
+    del keys.keys["ec"]
+    with pytest.raises(Unauthenticated) as withdrawn:
+        await remembering.principal(token)
+    codes = [refused.value.code for refused in (expired, changed, withdrawn)]
+    assert codes == ["token-expired", "token-signature-invalid", "token-key-unknown"]
+
+
+async def test_a_token_like_a_remembered_one_is_another() -> None:
+    remembering = verifier()
+    token = signed("ES256", claims())
+    await remembering.principal(token)
+    head, body, signature = token.split(".")
+    for forged in (f"{head}.{body}.{'A' * len(signature)}", token[:-4] + "AAAA", token + " "):
+        with pytest.raises(Unauthenticated):
+            await remembering.principal(forged)

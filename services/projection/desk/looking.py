@@ -80,7 +80,7 @@ class Look:
         return f"{path}?{query}" if query else path
 
 
-def asked(half: str = "", day: str = "", known: str = "") -> Asked:
+async def asked(half: str = "", day: str = "", known: str = "") -> Asked:
     """From an address or, with the same names, from a form."""
     return Asked(half.strip(), day.strip(), known.strip())
 
