@@ -2,7 +2,10 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 LAUNCHER = Path(__file__).resolve().parents[2] / "xiapai"
 
@@ -35,3 +38,13 @@ def test_a_folder_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> 
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
     assert "XIAPAI_HOME" in done.stderr
+
+
+def test_bytecode_is_kept_also_where_python_is_told_to_keep_none() -> None:
+    if sys.pycache_prefix is None:
+        pytest.skip("needs to have been started by ./xiapai test")
+    (kept,) = Path(sys.pycache_prefix).glob(f"{LAUNCHER.parent}/command/mistakes.*.pyc".lstrip("/"))
+    kept.unlink()
+    own = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
+    subprocess.run([LAUNCHER, "--help"], env=own, capture_output=True, check=True)
+    assert kept.exists()
