@@ -40,6 +40,12 @@ _PROBLEM = {
     "additionalProperties": False,
 }
 
+_BEARER = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "a token of the identity provider; in development `./xiapai token`",
+}
+
 
 def _said(status: str) -> dict[str, Any]:
     return {
@@ -53,8 +59,10 @@ GONE: dict[int | str, dict[str, Any]] = {410: _said("410")}
 
 
 def describe(document: dict[str, Any]) -> dict[str, Any]:
-    """An OpenAPI document with the refusals of each of its operations."""
-    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    """An OpenAPI document with the refusals of each of its operations, all of which need a token."""
+    components = document.setdefault("components", {})
+    components["securitySchemes"] = {"HTTPBearer": _BEARER}
+    schemas = components.setdefault("schemas", {})
     schemas["Problem"] = _PROBLEM
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
@@ -63,6 +71,7 @@ def describe(document: dict[str, Any]) -> dict[str, Any]:
             responses = operation["responses"]
             responses |= {status: _said(status) for status in _statuses(operation)}
             operation["responses"] = dict(sorted(responses.items()))
+            operation["security"] = [{"HTTPBearer": []}]
     return document
 
 

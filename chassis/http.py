@@ -136,16 +136,7 @@ def _from_http(error: HTTPException) -> Problem:
             return BadRequest("request-invalid", headers=headers)
 
 
-# These are coroutines though they wait for nothing: what is not one, FastAPI hands to a thread and back, which cost each
-# command more than all else that is done to its headers.
-
-
-async def idempotency_key(
-    request: Request,
-    documented: Annotated[
-        str | None, Header(alias="Idempotency-Key", description="1-128 visible ASCII characters, new for each command")
-    ] = None,
-) -> str:
+def idempotency_key(request: Request) -> str:
     """The command's Idempotency-Key; 400 `idempotency-key-missing` or `idempotency-key-malformed`."""
     given = request.headers.getlist("idempotency-key")
     if not given:
@@ -166,13 +157,8 @@ def parse_positions(text: str) -> dict[str, int]:
     return positions
 
 
-async def after(
-    request: Request,
-    documented: Annotated[
-        str | None, Header(alias="After", description="wait for these positions, e.g. registry@912")
-    ] = None,
-) -> dict[str, int]:
-    """The positions that the caller has to see first, from the header After; empty without it."""
+def after(request: Request) -> dict[str, int]:
+    """The positions that the caller has to see first, from the header After; empty without it. 400 `after-malformed`."""
     given = request.headers.getlist("after")
     return parse_positions(",".join(given)) if given else {}
 
@@ -190,6 +176,7 @@ def receipt(response: Response, service: str, position: int) -> None:
 MOST_PER_PAGE = 200
 
 
+# A coroutine though it waits for nothing: what is none, FastAPI hands to a thread and back.
 async def page_size(
     limit: Annotated[int, Query(description=f"items per page, 1 to {MOST_PER_PAGE}")] = 50,
 ) -> int:
@@ -199,6 +186,10 @@ async def page_size(
     return limit
 
 
-IdempotencyKey = Annotated[str, Depends(idempotency_key)]
-After = Annotated[dict[str, int], Depends(after)]
+IdempotencyKey = Annotated[
+    str | None, Header(alias="Idempotency-Key", description="1-128 visible ASCII characters, new for each command")
+]
+"""Describes the header; :func:`idempotency_key` reads it."""
+After = Annotated[str | None, Header(alias="After", description="wait for these positions, e.g. registry@912")]
+"""Describes the header; :func:`after` reads it."""
 PageSize = Annotated[int, Depends(page_size)]

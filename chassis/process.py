@@ -106,6 +106,9 @@ async def _serve(app: FastAPI, settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, server.handle_exit, number, None)
     async with app.router.lifespan_context(app):
+        # What is there now stays: 200,000 objects, through which a full collection looked for 139 ms while everybody waited.
+        gc.collect()
+        gc.freeze()
         await server.serve()
 
 

@@ -6,7 +6,6 @@ Everything made here is ASCII text that begins with its algorithm, so that a lat
 
 import base64
 import binascii
-import hashlib
 import hmac
 import os
 import secrets
@@ -66,7 +65,7 @@ class Kek:
         """A keyed fingerprint (HMAC-SHA256, base64url, 43 characters) by which equal values are found without showing
         them: the claim that an identity number stands once. The caller normalises the value first."""
         message = f"{len(purpose)}:{purpose}:{value}".encode()
-        return _text(hmac.new(self._blinding, message, hashlib.sha256).digest())
+        return _text(hmac.digest(self._blinding, message, "sha256"))
 
     def __repr__(self) -> str:
         return f"Kek(id={self.id})"

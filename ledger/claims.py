@@ -71,9 +71,11 @@ class Held:
         """Let each stream hold ``wanted`` in place of all that it held of those kinds, and nothing of ``release``."""
         wanted = list(wanted)
         for kind_and_stream in {*((c.kind, c.stream) for c in wanted), *release}:
-            for old in self._by_stream.pop(kind_and_stream, set()):
-                self._by_key[old.kind, old.key].discard(old)
-            self.dropped.add(kind_and_stream)
+            held = self._by_stream.pop(kind_and_stream, None)
+            if held:  # most commands give up what they never had: no exchange with the server for that
+                for old in held:
+                    self._by_key[old.kind, old.key].discard(old)
+                self.dropped.add(kind_and_stream)
             self.taken[kind_and_stream] = [c for c in wanted if (c.kind, c.stream) == kind_and_stream]
         for claim in wanted:
             self._hold(claim)

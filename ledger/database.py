@@ -23,7 +23,7 @@ def connect(dsn: str | URL, *, application: str = "xiapai", pool_size: int = 20,
     engine = create_async_engine(
         url.difference_update_query(["sslmode", "sslrootcert"]),
         pool_size=pool_size,
-        max_overflow=0,  # what is above the size would be closed at once, and opening one costs 10 ms of CPU
+        max_overflow=0,  # what is above the size would be closed after one use, and opened again
         pool_pre_ping=False,
         connect_args={"timeout": 5, "server_settings": session, **_tls(url)},
         hide_parameters=True,  # a failing row's values may be personal

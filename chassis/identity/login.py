@@ -16,7 +16,6 @@ from fastapi import FastAPI, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from chassis.catalogue import Catalogue
-from chassis.identity.principal import Principal
 from chassis.identity.provider import Provider
 from chassis.identity.session import CookieBox, Session, Sessions
 from chassis.identity.tokens import Verifier
@@ -164,17 +163,12 @@ def safe_path(wanted: str) -> str:
     return "/" if path.startswith("//") or path in (LOGIN, CALLBACK, LOGOUT) else wanted
 
 
-def current_session(request: Request) -> Session:
+async def current_session(request: Request) -> Session:
     """Dependency of a page: the session, else LoginNeeded."""
     session: Session | None = request.app.state.access.sessions.read(request.scope)
     if session is None:
         raise LoginNeeded
     return session
-
-
-def current_user(request: Request) -> Principal:
-    """Dependency of a page: who is logged in, else LoginNeeded."""
-    return current_session(request).principal
 
 
 def mount_login(app: FastAPI, login: DeskLogin) -> None:

@@ -74,9 +74,8 @@ class Verifier:
     async def principal(self, token: str) -> Principal:
         """Who bears the token. Unauthenticated (401 `token-...`) for everything but a good one.
 
-        A good token is remembered: its signature would take as long as everything else that is done to a request on
-        its way in (docs/performance.md). It counts again only while the issuer still has that very key, and its claims
-        are checked anew, the times among them.
+        A good token is remembered, since a signature takes 155 to 270 µs and this 8. It counts again only while the
+        issuer still has that very key, and its claims are checked anew, the times among them.
         """
         try:
             good = self._good.get(token)

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from chassis.clock import ZONE, Clock
 from chassis.cursor import Cursors
 from chassis.etag import conditional, etag
-from chassis.http import After, format_positions, parse_positions
+from chassis.http import After, after, format_positions, parse_positions
 from chassis.identity.access import principal
 from chassis.identity.principal import Principal
 from chassis.problems import BadRequest, Conflict
@@ -109,18 +109,18 @@ class Look:
 async def _asking(
     request: Request,
     who: Annotated[Principal, Depends(principal)],
-    seen: After,
+    _after: After = None,
     known: Annotated[str | None, Query(description="as known at these positions: registry@912", max_length=200)] = None,
     known_at: Annotated[
         str | None, Query(description="as known at this moment, or at these positions", max_length=200)
     ] = None,
-    after: Annotated[str | None, Query(description="as the header After", max_length=200)] = None,
+    also: Annotated[str | None, Query(alias="after", description="as the header After", max_length=200)] = None,
 ) -> Asking:
+    positions = after(request)
     if known and known_at:
         raise BadRequest("known-twice")
-    positions = dict(seen)
-    if after:
-        positions |= parse_positions(after)
+    if also:
+        positions |= parse_positions(also)
     return Asking(
         request=request,
         projection=request.app.state.projection,

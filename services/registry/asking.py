@@ -3,14 +3,13 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated
 
 import msgspec
-from fastapi import Depends, Request, Response
+from fastapi import Request, Response
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chassis.clock import Clock
-from chassis.http import After, IdempotencyKey, receipt
+from chassis.http import After, IdempotencyKey, after, idempotency_key, receipt
 from chassis.identity.access import require
 from chassis.identity.principal import Principal
 from chassis.problems import Conflict, NotFound
@@ -82,7 +81,7 @@ class Asking:
 
     async def _digest(self) -> bytes:
         """Keyed, since the body is personal."""
-        said = f"{self.request.method} {self.request.url.path}\n" + (await self.request.body()).decode("latin-1")
+        said = f"{self.request.method} {self.request.scope['path']}\n" + (await self.request.body()).decode("latin-1")
         return self.context.keyring.kek.blind("request", said).encode("ascii")
 
 
@@ -90,15 +89,10 @@ def asks(may: May) -> Callable[..., Awaitable[Asking]]:
     """A dependency of a command's route: 401, 403 for other roles, 400 without key, 409 ``not-yet-known``."""
     allowed = require(*may)
 
-    async def asking(
-        request: Request,
-        response: Response,
-        who: Annotated[Principal, Depends(allowed)],
-        key: IdempotencyKey,
-        after: After,
-    ) -> Asking:
+    async def asking(request: Request, response: Response, _key: IdempotencyKey = None, _after: After = None) -> Asking:
+        who, key = await allowed(request), idempotency_key(request)
         registry: Registry = request.app.state.registry
-        await seen(registry, after)
+        await seen(registry, after(request))
         return Asking(registry, request, response, Asked(who, key))
 
     return asking
@@ -120,18 +114,19 @@ def looks(may: May) -> Callable[..., Awaitable[Looking]]:
     """A dependency of a question's route."""
     allowed = require(*may)
 
-    async def looking(request: Request, who: Annotated[Principal, Depends(allowed)], after: After) -> Looking:
+    async def looking(request: Request, _after: After = None) -> Looking:
+        who = await allowed(request)
         registry: Registry = request.app.state.registry
-        await seen(registry, after)
+        await seen(registry, after(request))
         return Looking(registry, who)
 
     return looking
 
 
-async def seen(registry: Registry, after: Mapping[str, int]) -> None:
+async def seen(registry: Registry, positions: Mapping[str, int]) -> None:
     """Wait, for a short while, until this ledger reaches what the caller has seen of it; what they have seen of other
     ledgers never changes what the registry decides. Conflict (409) ``not-yet-known``."""
-    wanted = after.get("registry", 0)
+    wanted = positions.get("registry", 0)
     for attempt in range(10):
         if attempt:
             await asyncio.sleep(_PATIENCE_SECONDS / 10)

@@ -8,10 +8,20 @@ from typing import Annotated, Any
 import asyncpg
 import httpx
 import pytest
-from fastapi import Body, FastAPI, Response
+from fastapi import Body, Depends, FastAPI, Request, Response
 
 from chassis.catalogue import Texts
-from chassis.http import After, IdempotencyKey, PageSize, format_positions, make_app, parse_positions, receipt
+from chassis.http import (
+    After,
+    IdempotencyKey,
+    PageSize,
+    after,
+    format_positions,
+    idempotency_key,
+    make_app,
+    parse_positions,
+    receipt,
+)
 from chassis.problems import MEDIA_TYPE, BadRequest, Conflict, NotFound
 from ledger.decider import Refused
 
@@ -36,6 +46,10 @@ class StaleError(Exception):
     pass
 
 
+async def asking(request: Request, _key: IdempotencyKey = None, _after: After = None) -> tuple[str, dict[str, int]]:
+    return idempotency_key(request), after(request)
+
+
 def made() -> FastAPI:
     app = make_app(
         "trial",
@@ -48,7 +62,10 @@ def made() -> FastAPI:
 
     @app.post("/postings/{posting}")
     async def start(
-        posting: str, command: Start, key: IdempotencyKey, after: After, response: Response
+        posting: str,
+        command: Start,
+        asked: Annotated[tuple[str, dict[str, int]], Depends(asking)],
+        response: Response,
     ) -> dict[str, Any]:
         if command.cadre == "张三":
             raise RuntimeError("张三 990117197803150015")
@@ -61,7 +78,7 @@ def made() -> FastAPI:
         if command.ends <= command.starts:
             raise Refused("ends-before-it-starts")
         receipt(response, "registry", 913)
-        return {"posting": posting, "key": key, "after": after}
+        return {"posting": posting, "key": asked[0], "after": asked[1]}
 
     @app.get("/postings/{posting}")
     async def posting(posting: str, size: PageSize) -> dict[str, Any]:
