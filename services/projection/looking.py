@@ -26,7 +26,7 @@ from services.projection.scope import Scope, scope_of
 from services.projection.unit_names import named
 
 PATIENCE_SECONDS = 5.0
-_LOOK_SECONDS = 0.1
+_LOOK_SECONDS = (0.01, 0.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Asking:
         """
         wanted = self.known if known is None else known
         needed = max(self.after, wanted if isinstance(wanted, int) else 0)
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline, pause = time.monotonic() + PATIENCE_SECONDS, _LOOK_SECONDS[0]
         while True:
             async with reading(self.projection.engine) as (connection, build):
                 newest = await newest_cut(connection, build.handler)
@@ -73,7 +73,8 @@ class Asking:
                     return
             if time.monotonic() >= deadline:
                 raise Conflict("not-yet-known", headers={"Retry-After": "1"}, after=f"{SOURCE}@{needed}")
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(pause)
+            pause = min(1.5 * pause, _LOOK_SECONDS[1])
 
     def query(self, name: str, *filters: object) -> str:
         """What a cursor belongs to: the query, its filters, who sees."""
