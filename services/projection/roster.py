@@ -81,7 +81,10 @@ async def roster(
     connection: AsyncConnection, lens: Lens, day: date, wanted: Wanted, after: Place, limit: int
 ) -> tuple[list[dict[str, Any]], list[Place]]:
     """At most ``limit`` postings after a place, by pinyin and then code; and the place of each. Without names for
-    whoever may not see them, and then by code."""
+    whoever may not see them, and then by code.
+
+    A name whose key is still under way stands before all others, and 已删除 behind them: so what is opened or erased
+    between two pages moves on, and is met twice rather than missed."""
     asked, conditions = "", ["true"]
     if wanted.unit is not None:
         asked = subtree("asked", ":unit", ":day", lens.cut.known("u")) + ", "
@@ -102,7 +105,7 @@ async def roster(
         conditions.append(
             "(n.name LIKE :part OR replace(n.spelt, ' ', '') LIKE :beginning OR n.initials LIKE :beginning)"
         )
-    sort = "CAST('' AS text)" if lens.scope.masked else "COALESCE(n.spelt, '~')"
+    sort = "CAST('' AS text)" if lens.scope.masked else "CASE WHEN n.erased THEN '~' ELSE COALESCE(n.spelt, '') END"
     statement = f"""
 WITH RECURSIVE {asked}{placed(lens)}
 SELECT r.posting, r.person, n.name, COALESCE(n.erased, false) AS erased, r.tier, r.category, r.status,

@@ -179,6 +179,26 @@ async def test_topics_may_come_in_any_order(reader: Reader, story: Story, asker:
     assert (item["name"], item["host_name"], item["sender_name"]) == ("单田芳", "第1村", "教育局")
 
 
+async def test_nobody_is_missed_whose_name_is_opened_or_erased_between_two_pages(
+    reader: Reader, story: Story, asker: Asker
+) -> None:
+    district(story)
+    for number, name in enumerate(("丁一", "马二", "安三", "赵四"), 1):
+        story.post(f"P{number}", story.person(str(number), name), "V1")
+    opened = story.keys[:2]
+    await reader.take(story.delivered())
+    await reader.take(opened)
+    await reader.reach(story.head)
+    first = await asker.ask("/roster", limit="2")
+    assert [item["name"] for item in first["items"]] == [None, None]
+    await reader.take(story.keys[2:])
+    story.erase("1")
+    await reader.take(story.keys[-1:])
+    rest = await asker.ask("/roster", limit="9", cursor=first["next"])
+    assert [item["name"] for item in rest["items"]] == ["安三", "马二", "赵四", "已删除"]
+    assert {"P1", "P2", "P3", "P4"} == set(codes(first["items"] + rest["items"]))
+
+
 async def test_the_same_events_again_change_nothing(reader: Reader, story: Story, asker: Asker) -> None:
     district(story)
     story.post("P1", story.person("1"), "V1")
