@@ -108,11 +108,12 @@ class Appender:
                 for _ in items:
                     self._waiting.task_done()
 
-    async def _settle(self, items: list[Item]) -> None:
+    async def _settle(self, items: list[Item], *, again: bool = False) -> None:
         """Bring the group to a known end. A connection that breaks during COMMIT leaves the outcome unknown, so every
-        further attempt first looks up what the one before it may have recorded."""
+        further attempt first looks up what the one before it may have recorded. What the database cannot hold fails
+        alone: the group that it was in is settled one by one."""
         loop = asyncio.get_running_loop()
-        deadline, pause, again = loop.time() + self._patience, 0.05, False
+        deadline, pause = loop.time() + self._patience, 0.05
         while True:
             try:
                 if self._connection is None:
@@ -125,7 +126,9 @@ class Appender:
             except Exception as error:
                 await self._disconnect()
                 if not is_trouble(error):
-                    raise
+                    if len(items) == 1:
+                        raise
+                    return await self._one_by_one(items)
                 again = True
                 if loop.time() + pause > deadline:
                     raise Unavailable("the database cannot be reached; the same request may be sent again") from error
@@ -142,6 +145,14 @@ class Appender:
                 item.done.set_result(result)
         if self._observe is not None:
             self._observe(Settled(ended - began, [ended - item.since for item in items], results))
+
+    async def _one_by_one(self, items: list[Item]) -> None:
+        for item in items:
+            try:
+                await self._settle([item], again=True)
+            except Exception as error:
+                if not item.done.done():
+                    item.done.set_exception(error)
 
     def _say(self, trouble: str) -> None:
         if trouble and trouble != self.trouble:

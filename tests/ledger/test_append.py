@@ -52,6 +52,16 @@ async def test_a_stream_that_was_only_read_must_not_have_moved_either(appender: 
     assert (refusal.value.stream, refusal.value.actual) == ("thing-1", 1)
 
 
+async def test_what_the_database_cannot_hold_fails_alone(engine: AsyncEngine, appender: Appender) -> None:
+    appends = [made(f"thing-{n}", cause="\0" if n == 3 else "") for n in range(6)]
+    results = await asyncio.gather(*map(appender.append, appends), return_exceptions=True)
+    assert [type(r) for r in results].count(Receipt) == 5
+    assert isinstance(results[3], Exception)
+    async with engine.connect() as connection:
+        assert sorted(one.stream for one in await read(connection, 0, 9)) == [f"thing-{n}" for n in (0, 1, 2, 4, 5)]
+        assert [found async for found in verify(connection)] == [5]
+
+
 async def test_one_conflict_in_a_group_fails_alone(engine: AsyncEngine, appender: Appender) -> None:
     await appender.append(made("thing-7"))
     results = await asyncio.gather(*(appender.append(made(f"thing-{n}")) for n in range(20)), return_exceptions=True)
