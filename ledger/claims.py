@@ -52,6 +52,7 @@ class Held:
         self._by_stream: dict[tuple[str, str], set[Claim]] = {}
         for claim in standing:
             self._hold(claim)
+        # By kind and stream: of whom the table's claims go, and what everybody holds now who held or claimed anything.
         self.dropped: set[tuple[str, str]] = set()
         self.taken: dict[tuple[str, str], list[Claim]] = {}
 

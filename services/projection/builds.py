@@ -35,6 +35,8 @@ VERSION = UNITS_VERSION + PERSONS_VERSION + CADRES_VERSION + POSTINGS_VERSION + 
 """What the tables of this program hold. Each summand only ever rises: where the live build's is lower, a new one is
 built; where it is higher, this program is the older one and does not start."""
 
+INDEXES = sorted((one for table in metadata.tables.values() for one in table.indexes), key=lambda one: str(one.name))
+
 GRACE = timedelta(seconds=60)
 """How long a retired build is kept, for the reads that began before the switch."""
 
@@ -121,7 +123,7 @@ async def begin(
     former: Sequence[str] = (),
 ) -> Build:
     """A new build with empty tables, of the ledger's life ``epoch`` where that is known; where the workers are at such a one
-    already, that one."""
+    already, that one. One that a command fills gets its indexes by :func:`index`, when it is full."""
     await lock(connection)
     for build in await builds(connection):
         if state == build.state == "building" and build.version == version and epoch in (None, build.epoch):
@@ -135,6 +137,9 @@ async def begin(
     await connection.execute(text(f"CREATE SCHEMA {build.schema}"))
     await use(connection, build)
     await connection.run_sync(_create)
+    if state != "filling":
+        for one in INDEXES:
+            await connection.execute(CreateIndex(one))
     if epoch is not None:
         # The topics hold earlier lives too, and of those that were over before a restore nobody knows the names.
         await await_lives(connection, build.handler, TOPICS, {topic.owner: epoch for topic in TOPICS})
@@ -146,18 +151,18 @@ def _create(connection: Connection) -> None:
         connection.execute(CreateTable(table))
 
 
-async def index(connection: AsyncConnection, build: Build) -> None:
-    """Give the build the indexes that only questions need; without them it is filled faster. What is there stays."""
-    await use(connection, build)
-    for table in metadata.sorted_tables:
-        for one in sorted(table.indexes, key=lambda made: str(made.name)):
-            await connection.execute(CreateIndex(one, if_not_exists=True))
+async def index(engine: AsyncEngine, build: Build) -> None:
+    """Give a filled build the indexes that only questions need; without them it is filled faster. Each in a transaction
+    of its own: the build's reader goes on writing, and with two tables locked we and it could wait for each other."""
+    for one in INDEXES:
+        async with engine.begin() as connection:
+            await use(connection, build)
+            await connection.execute(CreateIndex(one))
 
 
 async def switch(connection: AsyncConnection, build: Build) -> None:
     """Make the build live, in the caller's transaction; the one before is retired."""
     await lock(connection)
-    await index(connection, build)
     # tables just filled have no statistics yet, and without them the first questions are planned badly
     await connection.execute(text("ANALYZE " + ", ".join(f"{build.schema}.{name}" for name in metadata.tables)))
     await connection.execute(

@@ -182,8 +182,7 @@ async def _position(engine: AsyncEngine, build: Build) -> int:
 async def _verified(
     engine: AsyncEngine, build: Build, before: Build | None, today: date, events: Events | None
 ) -> tuple[Audited | None, Unlike | None]:
-    async with engine.begin() as connection:
-        await index(connection, build)
+    await index(engine, build)
     audited = await audit(engine, events, today, build) if events is not None else None
     if audited is not None and audited.difference is not None:
         raise NotRight(audited)

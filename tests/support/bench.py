@@ -44,7 +44,9 @@ def delivered(event: Any, stream: str, topic: Topic, position: int = 1) -> Deliv
         version=1,
         traceparent=TRACE,
     )
-    return Delivered(meta=meta, topic=topic.name, partition=0, offset=position, event=event, value=None, traceparent="")
+    return Delivered(
+        meta=meta, topic=topic.name, partition=0, offset=position, event=event, value=None, traceparent=TRACE
+    )
 
 
 @dataclass(frozen=True)

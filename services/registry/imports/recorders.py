@@ -83,8 +83,7 @@ class Rehearsal:
         made = await asyncio.gather(*(self._plan(plan) for plan, _ in plans))
         held = await self._standing([c for one in made if not isinstance(one, Refused) for c in one[0].claims])
         results = [one if isinstance(one, Refused) else self._take(*one, held) for one in made]
-        for kind_and_stream in held.dropped:
-            now = held.taken.get(kind_and_stream, [])
+        for kind_and_stream, now in held.taken.items():
             self._claims[kind_and_stream] = now
             for claim in now:
                 self._holders.setdefault((claim.kind, claim.key), set()).add(kind_and_stream)
