@@ -100,9 +100,10 @@ def least(rate: float, capacity: float, seed: int) -> tuple[int, int, Seen]:
 
 
 def main(
-    projection: Annotated[float, typer.Option(help="events a second of one worker, live projection")] = 4000,
-    append: Annotated[float, typer.Option(help="events a second of one ledger")] = 6000,
-    relay: Annotated[float, typer.Option(help="events a second of one relay")] = 15000,
+    projection: Annotated[float, typer.Option(help="events a second of one worker, live projection")] = 8500,
+    append: Annotated[float, typer.Option(help="events a second of one ledger")] = 7300,
+    relay: Annotated[float, typer.Option(help="events a second of one relay")] = 35000,
+    rebuild: Annotated[float, typer.Option(help="events a second of a rebuild")] = 6500,
     event_bytes: Annotated[int, typer.Option(help="bytes of an event in ledger and indexes")] = 550,
     years: Annotated[int, typer.Option(help="years kept")] = 5,
     seed: int = 1,
@@ -120,7 +121,7 @@ def main(
         table.add_row(
             name, f"10^{round(math.log10(postings))}", _short(mean), _short(peak), f"{peak / append:.0%}",
             f"{peak / relay:.0%}", str(workers), str(partitions), f"{seen.p99:.0f} s", f"{seen.worst:.0f} s",
-            _bytes(events * event_bytes), _time(events / projection / workers),
+            _bytes(events * event_bytes), _time(events / rebuild),
         )  # fmt: skip
     Console(width=170, highlight=False).print(table)
 
