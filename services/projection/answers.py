@@ -66,7 +66,8 @@ class Situation(Answer):
 
 @dataclass(kw_only=True)
 class EventBehind:
-    """An event behind a figure; ``person`` is null for whoever may see no persons."""
+    """An event behind a figure; ``posting`` and ``person`` are null for an event of a host, ``person`` also for whoever may see
+    no persons."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
     position: int
@@ -77,7 +78,7 @@ class EventBehind:
     at: datetime
     recorded_at: datetime
     by: str
-    posting: str
+    posting: str | None
     host: str | None
     person: str | None
 
