@@ -200,8 +200,7 @@ def stopped_and_back(stack: Stack, office: Office) -> None:
     took("up again", lambda: stack.compose("up", "--wait"))
     if office.figures() != FIGURES:
         raise Wrong(f"the figures changed: {office.figures()}")
-    took("audited", lambda: stack.compose("exec", "-T", "registry-worker", "xiapai", "audit"))
-    took("chains verified", lambda: stack.compose("exec", "-T", "registry-worker", "xiapai", "verify-chain"))
+    stack.sound()
 
 
 if __name__ == "__main__":

@@ -170,7 +170,7 @@ def _delivered(row: Any, codec: Codec) -> Delivered:
     if meta.type != KEY_CHANGED:
         event = codec.decode(meta.type, meta.schema, row.value or b"")
     value = None if row.value is None else bytes(row.value)
-    return Delivered(meta, row.topic, row.partition, row.offset, event, value, meta.traceparent)
+    return Delivered(meta, row.topic, row.partition, row.offset, event, value)
 
 
 async def discard(

@@ -41,8 +41,8 @@ async def _one_after_another(consumer: AIOKafkaConsumer, positions: Mapping[Topi
         with suppress(IllegalStateError):  # no longer ours
             consumer.seek(partition, position)
             try:
-                for records in (await consumer.getmany(partition, timeout_ms=IDLE_MS, max_records=PORTION)).values():
-                    found[partition] = read(records)
+                portion = await consumer.getmany(partition, timeout_ms=IDLE_MS, max_records=PORTION)
+                found[partition] = read(portion.get(partition, []))
             except UnicodeDecodeError:
                 consumer.seek(partition, position)
                 found[partition] = await _up_to_unreadable(consumer, partition)

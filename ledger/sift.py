@@ -27,7 +27,10 @@ class Delivered(msgspec.Struct, gc=False):
     offset: int
     event: Any
     value: bytes | None
-    traceparent: str
+    traceparent: str = ""
+
+    def __post_init__(self) -> None:
+        self.traceparent = self.meta.traceparent
 
 
 @dataclass(slots=True)
@@ -131,7 +134,7 @@ def sift(
             position = max(position, meta.previous)
         elif meta.position > position:
             position = meta.position
-            found = Delivered(meta, topic.name, number, record.offset, None, record.value, meta.traceparent)
+            found = Delivered(meta, topic.name, number, record.offset, None, record.value)
             if meta.stream in spoiled:
                 result.letters.append(letter(found, BEHIND))
             elif reason := _decode(found, codec, topic.compacted):

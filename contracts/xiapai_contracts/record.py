@@ -99,15 +99,15 @@ def to_headers(meta: Meta) -> Headers:
 
 
 @lru_cache(maxsize=1024)
-def _source(source: str, kind: str, epoch: str) -> Headers:
-    return [("ce_source", f"/{source}".encode()), ("ce_type", kind.encode()), ("ce_epoch", epoch.encode())]
+def _source(source: str, kind: str, epoch: str) -> tuple[tuple[str, bytes], ...]:
+    return ("ce_source", f"/{source}".encode()), ("ce_type", kind.encode()), ("ce_epoch", epoch.encode())
 
 
 @lru_cache(maxsize=1024)
-def _content(kind: str, schema: int) -> Headers:
+def _content(kind: str, schema: int) -> tuple[tuple[str, bytes], ...]:
     if kind == KEY_CHANGED:
-        return [("content-type", b"text/plain")]
-    return [("content-type", b"application/json"), ("ce_dataschema", data_schema(kind, schema).encode())]
+        return (("content-type", b"text/plain"),)
+    return ("content-type", b"application/json"), ("ce_dataschema", data_schema(kind, schema).encode())
 
 
 def data_schema(name: str, version: int) -> str:

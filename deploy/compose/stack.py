@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,11 @@ class Stack:
     def output(self, *words: str) -> str:
         return self.run(*words).stdout.decode()
 
+    def sound(self) -> None:
+        """The read models are what the ledger says, and its chains hold."""
+        for what, verb in (("audited", "audit"), ("chains verified", "verify-chain")):
+            took(what, partial(self.compose, "exec", "-T", "registry-worker", "xiapai", verb))
+
     def engine(self, *words: str) -> str:
         return subprocess.run(["docker", *words], check=True, capture_output=True, text=True).stdout
 
@@ -77,13 +83,7 @@ class Stack:
 
     def show_logs(self) -> None:
         for service in ("migrate", "topics", "postgres", "kafka", "registry-relay", "projection-worker", "gateway"):
-            log = subprocess.run(
-                ["docker", "compose", "-p", self.project, "logs", "--tail", "8", service],
-                cwd=self.checkout,
-                env=self._environment,
-                capture_output=True,
-            )
-            sys.stderr.write(log.stdout.decode())
+            sys.stderr.write(self.tried("logs", "--tail", "8", service).stdout.decode())
 
     def containers(self, service: str) -> list[str]:
         """The ids of a service's containers that run."""

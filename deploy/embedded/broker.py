@@ -23,7 +23,8 @@ class EmbeddedBroker(Server):
     def bootstrap(self) -> str:
         return f"127.0.0.1:{self.port}"
 
-    def _launch(self) -> None:
+    def _start(self) -> None:
+        self._begin()
         self._run(
             [
                 _program(self.folder),

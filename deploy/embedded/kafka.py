@@ -100,7 +100,8 @@ class EmbeddedKafka(Server):
         finally:
             self.start()
 
-    def _launch(self) -> None:
+    def _start(self) -> None:
+        self._begin()
         settings = self.folder / "server.properties"
         settings.write_text(self._properties(controller=process.free_port()))
         logging = self.folder / "log4j2.properties"

@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -9,7 +10,7 @@ from typing import Any, ClassVar
 from deploy.embedded import process, trouble
 
 
-class Server:
+class Server(ABC):
     """A program on 127.0.0.1:`port` (0: a free one, remembered in `folder`); its log is `folder/server.log`."""
 
     NAME: ClassVar[str]
@@ -59,15 +60,16 @@ class Server:
             self.process = None
         self._release()
 
+    @abstractmethod
     def _start(self) -> None:
+        """Hold the folder, choose the port, run the program."""
+
+    def _begin(self) -> None:
+        """All that comes before running it."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._hold(self.folder)
         process.start_log(self.log)
         self._choose_port()
-        self._launch()
-
-    def _launch(self) -> None:
-        raise NotImplementedError
 
     def _hold(self, folder: Path) -> None:
         self._lock = process.FolderLock(folder / "lock")

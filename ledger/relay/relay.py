@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -230,11 +231,13 @@ class Relay:
     def _build(
         self, publisher: Publisher, epoch: str, tails: dict[Partition, int], portion: Portion
     ) -> tuple[Wave, Wave]:
-        now, keys, wave = datetime.now(UTC), Wave(), Wave()
+        now = datetime.now(UTC)
+        keys: Wave = defaultdict(Queue)
+        wave: Wave = defaultdict(Queue)
         for row in portion.keys:
             assert self._keyring is not None
             partition = (self._keyring.name, partition_of(row.stream, self._keyring.partitions))
-            queue = keys.setdefault(partition, Queue())
+            queue = keys[partition]
             meta = Meta(
                 source=self._service,
                 type=KEY_CHANGED,
@@ -252,8 +255,6 @@ class Relay:
             if topic is None:
                 continue
             partition = (topic.name, partition_of(recorded.stream, topic.partitions))
-            if partition not in wave:
-                wave[partition] = Queue()
             queue = wave[partition]
             meta = self._meta(recorded, epoch, tails.get(partition, 0), now)
             if tracing.exporting():
@@ -324,7 +325,7 @@ class Relay:
                     published=now,
                     hash=current.hash,
                 )
-                queue = wave.setdefault((topic.name, number), Queue(at=current.position))
+                queue = wave[topic.name, number] = Queue(at=current.position)
                 publisher.add(queue, None, None, to_headers(meta))
         partitions = dict(current.partitions)
         evented = {topic.name for topic in self._topics if topic.events}

@@ -39,8 +39,7 @@ def delivered(recorded: Recorded, epoch: str) -> Delivered | None:
         traceparent=recorded.trace,
     )
     event = CODEC.decode(recorded.name, recorded.schema, recorded.data)
-    partition = partition_of(recorded.stream, topic.partitions)
-    return Delivered(meta, topic.name, partition, -1, event, recorded.data, recorded.trace)
+    return Delivered(meta, topic.name, partition_of(recorded.stream, topic.partitions), -1, event, recorded.data)
 
 
 def delivered_key(stream: str, wrapped: bytes | None, change: int, epoch: str = "") -> Delivered:
@@ -54,4 +53,4 @@ def delivered_key(stream: str, wrapped: bytes | None, change: int, epoch: str = 
         published=datetime.now(UTC),
         stream=stream,
     )
-    return Delivered(meta, KEYS.name, partition_of(stream, KEYS.partitions), -1, None, wrapped, "")
+    return Delivered(meta, KEYS.name, partition_of(stream, KEYS.partitions), -1, None, wrapped)

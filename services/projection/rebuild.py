@@ -89,6 +89,7 @@ async def rebuild_from_kafka(
                     await asyncio.sleep(_REACH_SECONDS)
 
             await catch_up()
+            await index(engine, build)
             audited, unlike = await _verified(engine, build, current, today, events)
             position = await _switched(engine, build, current, catch_up, reach)
             return Rebuilt(build, position, unlike, audited)
@@ -169,6 +170,7 @@ async def rebuild_from_ledger(
         async with _or_dropped(engine, build):
             filling = Filling(engine, ledger, build, kek, epoch, progress)
             await filling.catch_up()
+            await index(engine, build)
             audited, unlike = await _verified(engine, build, current, today, events)
             position = await _switched(engine, build, current, filling.catch_up, filling.reach)
             return Rebuilt(build, position, unlike, audited)
@@ -182,7 +184,6 @@ async def _position(engine: AsyncEngine, build: Build) -> int:
 async def _verified(
     engine: AsyncEngine, build: Build, before: Build | None, today: date, events: Events | None
 ) -> tuple[Audited | None, Unlike | None]:
-    await index(engine, build)
     audited = await audit(engine, events, today, build) if events is not None else None
     if audited is not None and audited.difference is not None:
         raise NotRight(audited)

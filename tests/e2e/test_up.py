@@ -211,7 +211,7 @@ def test_a_database_or_a_broker_that_ends_is_started_again_and_all_goes_on(
     before = position(running)
     for name, pid in {"PostgreSQL": postgres_of(data), "broker": broker_of(data)}.items():
         os.kill(pid, signal.SIGKILL)
-        until(lambda name=name: f"{name} 退出(-9)" in running.said, f"it says that {name} ended")  # type: ignore[misc]
+        running.until_says(f"{name} 退出(-9)")
         until(lambda: running.xiapai("import", book).returncode == 0, "commands are taken again")
     assert position(running) == before
     assert postgres_of(data) and broker_of(data)

@@ -142,7 +142,7 @@ async def test_without_watermarks_a_repeated_record_would_be_applied_twice(engin
     meta = Meta(
         source="shelf", type="jar.filled", epoch="first", position=1, previous=0, published=NOW, stream="a", version=1
     )
-    delivered = Delivered(meta, "shelf.jars", 0, 0, JarFilled(grams=1), b"", "")
+    delivered = Delivered(meta, "shelf.jars", 0, 0, JarFilled(grams=1), b"")
     shelf = Shelf()
     async with engine.begin() as connection:
         await shelf.apply(connection, [delivered])

@@ -44,9 +44,7 @@ def delivered(event: Any, stream: str, topic: Topic, position: int = 1) -> Deliv
         version=1,
         traceparent=TRACE,
     )
-    return Delivered(
-        meta=meta, topic=topic.name, partition=0, offset=position, event=event, value=None, traceparent=TRACE
-    )
+    return Delivered(meta=meta, topic=topic.name, partition=0, offset=position, event=event, value=None)
 
 
 @dataclass(frozen=True)
