@@ -22,6 +22,7 @@ from chassis.role import ProcessRole
 from chassis.service import Service
 from chassis.settings import Settings, SettingsMistake, load_settings
 from chassis.telemetry import configure_telemetry
+from ledger.ending import ended
 
 if TYPE_CHECKING:
     from chassis.work_process import Running
@@ -137,9 +138,8 @@ async def _work(running: "Running", settings: Settings) -> None:
         told = asyncio.create_task(stop.wait(), name="told to stop")
         done, _ = await asyncio.wait({told, health, *tasks}, return_when=asyncio.FIRST_COMPLETED)
         server.should_exit = True
-        for task in {told, *tasks} - done:
-            task.cancel()
-        await asyncio.gather(health, told, *tasks, return_exceptions=True)
+        await ended({told, *tasks})
+        await asyncio.wait({health})
         for task in done - {told}:
             task.result()
 

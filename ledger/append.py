@@ -17,6 +17,7 @@ from xiapai_contracts.event import Codec
 from ledger import group, tracing
 from ledger.claims import ClaimTaken
 from ledger.database import driver
+from ledger.ending import ended
 from ledger.entry import Append, Item, KeyReused, Receipt, Request, Settled, Unavailable, VersionConflict
 from ledger.trouble import is_trouble, named
 
@@ -66,8 +67,7 @@ class Appender:
     async def __aexit__(self, *_: object) -> None:
         assert self._task is not None
         await self._waiting.join()
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await ended([self._task])
         await self._disconnect()
 
     async def append(self, append: Append) -> Receipt:

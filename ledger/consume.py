@@ -20,6 +20,7 @@ from xiapai_contracts.topic import Topic
 
 from ledger import watermark
 from ledger.deliver import Batch, Fenced, Handler, Prepared, StillConflicting, apply, prepare
+from ledger.ending import ended
 from ledger.entry import Unavailable
 from ledger.fetch import Found, fetch
 from ledger.fetched import Fetched
@@ -86,8 +87,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
         """Stop what runs, and wait for it. A batch that the database holds up is given up, and comes again."""
         self.stop()
         await asyncio.wait({running}, timeout=STOP_SECONDS)
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
+        await ended([running])
 
     async def run(self) -> None:
         """Read until stopped. Ends with the failure where one is neither the broker's nor the database's."""
@@ -118,7 +118,8 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _pause(self, seconds: float) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
 
     def _say(self, trouble: str) -> None:
         if trouble and trouble != self.trouble:
@@ -200,8 +201,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
             finally:
                 self._forget()
                 if self._delivery is not None:
-                    self._delivery.cancel()
-                    await asyncio.gather(self._delivery, return_exceptions=True)
+                    await ended([self._delivery])
                     self._delivery = None
 
     async def _once(self, consumer: AIOKafkaConsumer) -> None:
@@ -360,7 +360,8 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
                 lag += max(0, (consumer.highwater(place.at_broker) or 0) - place.mark.next)
         self.lag = lag
         try:
-            await asyncio.wait_for(consumer.commit(offsets), 3.0)
+            async with asyncio.timeout(3.0):
+                await consumer.commit(offsets)
             if self.trouble.startswith("broker"):
                 self._say("")
         except (KafkaError, TimeoutError) as error:

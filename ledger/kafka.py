@@ -12,6 +12,8 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExists
 from aiokafka.partitioner import murmur2
 from xiapai_contracts.topic import Topic
 
+from ledger.ending import closed
+
 HUNDRED_YEARS_MS = 100 * 365 * 86_400_000
 
 Partition = tuple[str, int]
@@ -94,12 +96,12 @@ class Admin:
         try:
             await self._client.start()
         except BaseException:
-            await self._client.close()
+            await closed(self._client.close())
             raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._client.close()
+        await closed(self._client.close())
 
     async def partitions(self) -> dict[str, int]:
         """The number of partitions of every topic there is.

@@ -76,7 +76,8 @@ class Bell:
     async def wait(self) -> None:
         """Return when the ledger has grown since the last wait, or the poll's time is over."""
         try:
-            await asyncio.wait_for(self._rung.wait(), self._poll)
+            async with asyncio.timeout(self._poll):
+                await self._rung.wait()
         except TimeoutError:
             raw = None
             if self._connection is not None and not self._connection.closed:

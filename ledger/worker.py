@@ -48,7 +48,8 @@ class _Reading(faust.Service):
         # Mode cancels a service's tasks after this: let the batch at hand be finished first.
         self.reader.stop()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self.reader.ended.wait(), STOP_SECONDS)
+            async with asyncio.timeout(STOP_SECONDS):
+                await self.reader.ended.wait()
 
 
 class _Ticking(faust.Service):

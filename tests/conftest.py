@@ -11,6 +11,7 @@ from tests.infra.browser import chromium as find_chromium
 from tests.infra.databases import Databases
 from tests.infra.servers import Infra
 from tests.infra.topics import delete_topics
+from tests.support.stuck import stuck
 
 INFRA = pytest.StashKey[Infra]()
 Scale = Callable[[int, int], int]
@@ -21,11 +22,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--full"):
+        config.option.timeout = 0
     config.stash[INFRA] = Infra(os.environ.get("XIAPAI_TEST_INFRA"))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     config.stash[INFRA].close()
+
+
+def pytest_exception_interact(call: "pytest.CallInfo[object]", report: pytest.TestReport) -> None:
+    if call.excinfo is not None and "from pytest-timeout" in str(call.excinfo.value):
+        report.sections.append(("what it waited for", stuck()))
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from ledger.ending import ended
 from ledger.trouble import is_trouble, named
 
 T = TypeVar("T")
@@ -87,7 +88,8 @@ class Leadership:
             await connection.close()
 
         with suppress(Exception):
-            await asyncio.wait_for(close(), 2.0)
+            async with asyncio.timeout(2.0):
+                await close()
 
 
 async def first_to_end(*parts: Awaitable[Any]) -> None:
@@ -96,8 +98,6 @@ async def first_to_end(*parts: Awaitable[Any]) -> None:
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await ended(tasks)
     for task in done:
         task.result()

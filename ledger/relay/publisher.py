@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from xiapai_contracts.record import Headers
 
+from ledger.ending import closed
 from ledger.kafka import KafkaSettings, Partition
 from ledger.tracing import Part, together
 
@@ -99,11 +100,15 @@ class Publisher:
         return last
 
     async def close(self) -> None:
+        await closed(self._close())
+
+    async def _close(self) -> None:
         # stop() waits for batches that an idempotent producer tries for ever; those must not arrive behind the back
         # of the producer that comes next, so its sender is ended too.
         try:
             with suppress(Exception):
-                await asyncio.wait_for(self._producer.stop(), 1.0)
+                async with asyncio.timeout(1.0):
+                    await self._producer.stop()
         finally:
             with suppress(Exception):
                 await self._producer._sender.close()

@@ -18,6 +18,7 @@ from xiapai_contracts.record import KEY_CHANGED, MARKER, Meta, to_headers
 from xiapai_contracts.topic import Topic
 
 from ledger import reader, tracing
+from ledger.ending import ended
 from ledger.kafka import KafkaSettings, Partition, TopicMismatch, describe, ensure_topics, partition_of
 from ledger.recorded import Recorded
 from ledger.relay.checkpoint import Checkpoint, Contradicted, Moved, Reached, load, look, store, taken_back
@@ -204,10 +205,7 @@ class Relay:
                         ringing.result()
                         ringing = asyncio.ensure_future(bell.wait())
             finally:
-                for task in (ringing, shipping):
-                    if task is not None:
-                        task.cancel()
-                        await asyncio.gather(task, return_exceptions=True)
+                await ended([ringing] if shipping is None else [ringing, shipping])
 
     async def _store(self, leadership: Leadership, current: Checkpoint) -> None:
         before = self._stored

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from xiapai_contracts.record import MalformedRecord, Meta, from_headers
 from xiapai_contracts.topic import Topic
 
+from ledger.ending import closed
 from ledger.kafka import Admin, KafkaSettings, Partition, topic_name
 from ledger.relay.checkpoint import Checkpoint, Contradicted, Reached, hash_at
 
@@ -53,7 +54,7 @@ class Witness:
             if read:
                 await self._records(consumer, checkpoint, kept)
         finally:
-            await consumer.stop()
+            await closed(consumer.stop())
 
     def _at_broker(self, partition: Partition) -> TopicPartition:
         return TopicPartition(self._settings.prefix + partition[0], partition[1])

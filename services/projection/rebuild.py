@@ -207,7 +207,8 @@ async def _switched(engine: AsyncEngine, build: Build, before: Build | None, cat
                 await watermark.take(connection, before.handler, _PARTITIONS)
                 shown = (await newest_cut(connection, before.handler)).position
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(reach(shown), _HOLD_SECONDS)
+                    async with asyncio.timeout(_HOLD_SECONDS):
+                        await reach(shown)
             else:
                 shown = 0
             position = (await newest_cut(connection, build.handler)).position

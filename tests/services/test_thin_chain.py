@@ -19,6 +19,7 @@ from chassis.settings import Settings
 from chassis.tools import kafka_settings, migrate_service, open_tools
 from chassis.work_process import Running, open_relays, open_workers
 from ledger.append import Append
+from ledger.ending import ended
 from ledger.kafka import ensure_topics, partition_of
 from ledger.reader import head, read
 from services.assessment.__main__ import SERVICE as ASSESSMENT
@@ -75,9 +76,7 @@ async def running(*opened: Running) -> AsyncIterator[None]:
             yield
             assert [task for task in tasks if task.done()] == []
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await ended(tasks)
 
 
 async def settled(notify: Tools, count: int) -> None:
