@@ -69,6 +69,8 @@ class District:
 
         async def there() -> builds.Build | None:
             async with self.own.connect() as connection:
+                # One moment of both: the first batch names the build's life and may bring it to the end at once.
+                await connection.execution_options(isolation_level="REPEATABLE READ")
                 build = await builds.live(connection)
                 if build is None or build.id == other_than:
                     return None
