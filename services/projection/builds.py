@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -81,7 +81,11 @@ async def check(engine: AsyncEngine) -> None:
 async def builds(connection: AsyncConnection) -> list[Build]:
     """All builds that are not dropped, the oldest first."""
     rows = await connection.execute(text(f"SELECT {_COLUMNS} FROM public.builds ORDER BY id"))
-    return [Build(r.id, r.version, r.state, r.epoch, tuple(r.former), r.successor) for r in rows]
+    return [_build(row) for row in rows]
+
+
+def _build(row: Any) -> Build:
+    return Build(row.id, row.version, row.state, row.epoch, tuple(row.former), row.successor)
 
 
 async def live(connection: AsyncConnection) -> Build | None:
@@ -89,13 +93,19 @@ async def live(connection: AsyncConnection) -> Build | None:
     return next((build for build in await builds(connection) if build.state == "live"), None)
 
 
+# Plans are kept: to plan a page of the roster anew took longer than to read it (1.5 ms of 3.3).
+_READABLE = text(f"""
+SELECT {_COLUMNS}, set_config('search_path', 'rm_' || id || ', public', true),
+       set_config('plan_cache_mode', 'force_generic_plan', true)
+  FROM (SELECT * FROM public.builds WHERE version = {VERSION} AND state IN ('live', 'retired')
+         ORDER BY state = 'live' DESC, id DESC LIMIT 1) b""")
+
+
 async def readable(connection: AsyncConnection) -> Build | None:
     """The build that this program answers from: the live one; where a newer program has switched already, the one before
-    while it is kept, so that reads go on until this process is replaced."""
-    mine = [build for build in await builds(connection) if build.version == VERSION]
-    return next((build for build in mine if build.state == "live"), None) or next(
-        (build for build in reversed(mine) if build.state == "retired"), None
-    )
+    while it is kept, so that reads go on until this process is replaced. The rest of the transaction means its tables."""
+    row = (await connection.execute(_READABLE)).one_or_none()
+    return None if row is None else _build(row)
 
 
 async def refuse_newer(engine: AsyncEngine) -> None:
@@ -224,5 +234,4 @@ async def reading(engine: AsyncEngine) -> AsyncIterator[tuple[AsyncConnection, B
             build = await readable(connection)
             if build is None:
                 raise Unavailable("read-models-not-built", headers={"Retry-After": "2"})
-            await use(connection, build)
             yield connection, build

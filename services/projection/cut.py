@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
-from xiapai_contracts.registry import HEADS, PERSONS, POSTINGS, UNITS
+from xiapai_contracts.registry import HEADS, KEYS, PERSONS, POSTINGS, UNITS
 
 SOURCE = "registry"
 EVENT_TOPICS = (UNITS, PERSONS, POSTINGS)
@@ -22,7 +22,8 @@ SELECT count(*) FILTER (WHERE topic = ANY(CAST(:topics AS text[]))) AS partition
        max(position) FILTER (WHERE topic = ANY(CAST(:topics AS text[]))) AS newest,
        min(reached_at) FILTER (WHERE topic = ANY(CAST(:topics AS text[]))) AS reached_at,
        min(reached) FILTER (WHERE topic = :heads) AS head,
-       min(reached_at) FILTER (WHERE topic = :heads) AS head_at
+       min(reached_at) FILTER (WHERE topic = :heads) AS head_at,
+       EXISTS (SELECT FROM dead_letters WHERE handler = :handler AND topic = ANY(CAST(:naming AS text[]))) AS unnamed
 FROM watermarks WHERE handler = :handler
 """)
 
@@ -30,11 +31,13 @@ FROM watermarks WHERE handler = :handler
 @dataclass(frozen=True, slots=True)
 class Cut:
     """``position`` of the registry's ledger; ``newest``: nothing later has been taken up, so that the rows that hold
-    now are the rows of the cut. ``age_ms`` since the cut was all there was; None where nothing was ever published."""
+    now are the rows of the cut. ``age_ms`` since the cut was all there was; None where nothing was ever published.
+    ``unnamed``: events of persons are parked, so that a posting's person may have no row."""
 
     position: int
     newest: bool
     age_ms: int | None
+    unnamed: bool = False
 
     @property
     def positions(self) -> dict[str, int]:
@@ -53,13 +56,14 @@ class Cut:
 async def newest_cut(connection: AsyncConnection, handler: str, now: datetime | None = None) -> Cut:
     """The newest cut that the read models of ``handler`` hold in full."""
     values = {"handler": handler, "topics": [topic.name for topic in EVENT_TOPICS], "heads": HEADS.name}
+    values["naming"] = [PERSONS.name, KEYS.name]
     row = (await connection.execute(_REACHED, values)).one()
     position = row.reached if row.partitions == _PARTITIONS else 0
     times = [row.reached_at] if row.partitions == _PARTITIONS and row.reached_at is not None else []
     if row.head_at is not None and row.head <= position:
         times.append(row.head_at)
     age = max(0, round(((now or datetime.now(UTC)) - max(times)).total_seconds() * 1000)) if times else None
-    return Cut(position, (row.newest or 0) <= position, age)
+    return Cut(position, (row.newest or 0) <= position, age, row.unnamed)
 
 
 async def cut_at(connection: AsyncConnection, newest: Cut, known: int | datetime | None) -> Cut:
@@ -71,7 +75,7 @@ async def cut_at(connection: AsyncConnection, newest: Cut, known: int | datetime
         known = int(await connection.scalar(statement, {"moment": known, "newest": newest.position}) or 0)
     if known >= newest.position:
         return newest
-    return Cut(known, False, newest.age_ms)
+    return Cut(known, False, newest.age_ms, newest.unnamed)
 
 
 async def head_of(connection: AsyncConnection, handler: str) -> int | None:

@@ -6,6 +6,7 @@ end lies between the two days, all included. As of the last day ``:day``; the fi
 
 from services.projection.lens import Lens
 from services.projection.scope import seen, visible
+from services.projection.units import heirs
 
 
 def effective(lens: Lens) -> str:
@@ -19,9 +20,10 @@ def effective(lens: Lens) -> str:
     successor of a merged one where the stay ran on, the old host where it ended before.
     """
     return f"""
-WITH RECURSIVE {visible(lens.scope)},
+WITH RECURSIVE {visible(lens.scope)}, {heirs(lens)},
 effective AS MATERIALIZED (
-    SELECT p.*, LEAST(p.ended_on, p.ends) AS last_day FROM postings p
+    SELECT p.posting, p.tier, p.category, p.person, p.arrived_on, p.hosts, p.host_since, p.document, p.year, p.serial,
+           LEAST(p.ended_on, p.ends) AS last_day FROM postings p
     WHERE {lens.cut.known("p")} AND {seen(lens.scope)}
       AND p.arrived_on <= CAST(:day AS date)
       AND LEAST(p.ended_on, p.ends) >= GREATEST(p.arrived_on, CAST(:first AS date))),
@@ -29,19 +31,13 @@ people AS (
     SELECT DISTINCT ON (tier, person) tier, person, category FROM effective
     ORDER BY tier, person, arrived_on DESC, posting DESC),
 stays AS (
-    SELECT e.posting, s.host, LEAST(e.last_day, s.until - 1) AS last_day
-    FROM effective e CROSS JOIN LATERAL (
-        SELECT h.host, h.since, lead(h.since) OVER (ORDER BY h.n) AS until
-        FROM unnest(e.hosts, e.host_since) WITH ORDINALITY AS h (host, since, n)) s
-    WHERE GREATEST(s.since, e.arrived_on) <= LEAST(e.last_day, s.until - 1, CAST(:day AS date))
-      AND LEAST(e.last_day, s.until - 1) >= CAST(:first AS date)),
-counted (posting, host, last_day, stayed_at) AS (
-    SELECT posting, host COLLATE "C", last_day, host FROM stays
-    UNION
-    SELECT c.posting, u.merged_into, c.last_day, c.stayed_at FROM counted c
-    JOIN units u ON u.unit = c.host AND {lens.cut.known("u")} AND u.merged_on <= LEAST(c.last_day, CAST(:day AS date))),
+    SELECT s.*, LEAST(s.last, s.until - 1) AS last_day FROM (
+        SELECT posting, tier, category, person, arrived_on, last_day AS last, unnest(hosts) COLLATE "C" AS host,
+               unnest(host_since) AS since, unnest(host_since[2:] || CAST(NULL AS date)) AS until FROM effective) s
+    WHERE GREATEST(s.since, s.arrived_on) <= LEAST(s.last, s.until - 1, CAST(:day AS date))
+      AND LEAST(s.last, s.until - 1) >= CAST(:first AS date)),
 reached AS (
-    SELECT e.posting, e.tier, e.category, e.person, c.host, u.kind, c.stayed_at
-    FROM counted c JOIN effective e ON e.posting = c.posting
-    LEFT JOIN units u ON u.unit = c.host AND {lens.cut.known("u")}
-    WHERE u.merged_on IS NULL OR u.merged_on > LEAST(c.last_day, CAST(:day AS date)))"""
+    SELECT s.posting, s.tier, s.category, s.person, COALESCE(h.heir, s.host) AS host, u.kind, s.host AS stayed_at
+    FROM stays s
+    LEFT JOIN heirs h ON h.unit = s.host AND h.since <= s.last_day AND (h.until IS NULL OR h.until > s.last_day)
+    LEFT JOIN units u ON u.unit = COALESCE(h.heir, s.host) AND {lens.cut.known("u")})"""

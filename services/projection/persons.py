@@ -3,13 +3,16 @@
 What is sealed and the key that opens it come over two topics in any order, and perhaps by two workers at once: each
 writes its half into the person's row, whose lock makes the second see the first, and the second opens the seal.
 Identity numbers and phones never leave the seal here.
+
+``sort`` is where a person stands in a roster: by pinyin; a name whose key is still under way before all others, and 已删除
+behind them, so that what is opened or erased between two pages moves on, and is met twice rather than missed.
 """
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import structlog
-from sqlalchemy import Boolean, Column, Index, Table, Text, text
+from sqlalchemy import Boolean, Column, Computed, Index, Table, Text, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from xiapai_contracts.registry import PersonCorrected, PersonErased, PersonRegistered
 
@@ -18,7 +21,7 @@ from ledger.deliver import Delivered
 from services.projection.spelling import spell
 from services.projection.tables import Code, Position, metadata
 
-PERSONS_VERSION = 1
+PERSONS_VERSION = 2
 ERASED = "已删除"
 MASKED = "＊＊＊"
 _STREAM = "person-"
@@ -36,8 +39,9 @@ persons = Table(
     Column("name", Text),
     Column("spelt", Code),
     Column("initials", Code),
+    Column("sort", Code, Computed("CASE WHEN erased THEN '~' ELSE COALESCE(spelt, '') END", persisted=True)),
 )
-Index("persons_spelt", persons.c.spelt, persons.c.person)
+Index("persons_sort", persons.c.sort, persons.c.person)
 
 # Sorted by key, so that two workers take the locks of rows in one order.
 _SEALED = text("""

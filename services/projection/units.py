@@ -157,12 +157,14 @@ NAME = "{u}.names[width_bucket(CAST(:day AS date), {u}.name_since)]"
 
 
 def heirs(lens: Lens) -> str:
-    """CTE ``heirs (unit, heir, since, depth)``: the units that merged ones became part of, as of ``:day``."""
+    """CTEs of which the last is ``heirs (unit, heir, since, until)``: what merged units became part of, as of ``:day``; on
+    the days from ``since`` on and before ``until`` (None: still)."""
     known = lens.cut.known("u")
-    return f"""heirs (unit, heir, since, depth) AS (
+    return f"""merged (unit, heir, since, depth) AS (
     SELECT u.unit, u.merged_into, u.merged_on, 1 FROM units u WHERE {known} AND u.merged_on <= CAST(:day AS date)
-    UNION SELECT h.unit, u.merged_into, GREATEST(h.since, u.merged_on), h.depth + 1 FROM heirs h
-    JOIN units u ON u.unit = h.heir AND {known} AND u.merged_on <= CAST(:day AS date) AND h.depth < 50)"""
+    UNION SELECT h.unit, u.merged_into, GREATEST(h.since, u.merged_on), h.depth + 1 FROM merged h
+    JOIN units u ON u.unit = h.heir AND {known} AND u.merged_on <= CAST(:day AS date) AND h.depth < 50),
+heirs AS (SELECT unit, heir, since, lead(since) OVER (PARTITION BY unit ORDER BY depth) AS until FROM merged)"""
 
 
 @dataclass(frozen=True, slots=True)

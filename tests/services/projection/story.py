@@ -20,8 +20,10 @@ from xiapai_contracts.terms import Category, Rank, Tier, UnitKind
 from xiapai_contracts.topics import CODEC
 
 from chassis.seal import Kek, new_key, seal
+from ledger import deadletters
 from ledger.deliver import Delivered
 from ledger.recorded import Recorded
+from ledger.sift import letter
 from services.projection import builds
 from services.projection.from_ledger import delivered, delivered_key
 from services.projection.project import TOPICS, project
@@ -179,6 +181,16 @@ class Reader:
                         reached = excluded.reached, reached_at = excluded.reached_at"""),
                 rows,
             )
+
+    async def park(self, item: Delivered) -> None:
+        """An event that the handler could not take."""
+        async with self.engine.begin() as connection:
+            await deadletters.park(connection, self.build.handler, [letter(item, "planted")])
+
+    async def unpark(self) -> None:
+        """Nothing is parked any more."""
+        async with self.engine.begin() as connection:
+            await connection.execute(text("DELETE FROM dead_letters"))
 
     async def read(self, story: Story, items: Sequence[Delivered] | None = None) -> None:
         """Take up a whole story."""

@@ -156,6 +156,8 @@ async def test_whatever_happens_the_read_models_say_what_the_fold_says(
     reader: Reader, history: list[Any], batch: int
 ) -> None:
     story = Story()
+    for person in "12":
+        story.person(person)
     story.tell(*history)
     await reader.clear()
     await reader.take(story.delivered(), batch)

@@ -168,10 +168,14 @@ async def test_topics_may_come_in_any_order(reader: Reader, story: Story, asker:
     units = [item for item in events if item.topic == "registry.units"]
     persons = [item for item in events if item.topic == "registry.persons"]
     await reader.take(postings)
+    await reader.park(persons[0])
     await reader.reach(story.head)
     said = await asker.ask("/roster")
     assert said["items"][0]["name"] is said["items"][0]["host_name"] is None
+    assert codes((await asker.ask("/roster", known=f"registry@{story.head}"))["items"]) == ["P1"]
+    assert (await asker.ask("/roster", q="shan"))["items"] == []
     await reader.take(persons)
+    await reader.unpark()
     await reader.take(units)
     assert (await asker.ask("/roster"))["items"][0]["name"] is None
     await reader.take(story.keys)
@@ -230,7 +234,7 @@ async def test_an_erased_person_shows_as_erased_at_any_time_and_is_not_found(
         assert (await asker.ask("/roster", **params))["items"][0]["name"] == "已删除"
     async with reader.engine.connect() as connection:
         row = (await connection.exec_driver_sql(f"SELECT * FROM {reader.build.schema}.persons")).mappings().one()
-    assert {name: value for name, value in row.items() if value} == {"person": "1", "erased": True} | (
+    assert {name: value for name, value in row.items() if value} == {"person": "1", "erased": True, "sort": "~"} | (
         {"sealed_at": row["sealed_at"]} if row["sealed_at"] else {}
     )
 

@@ -111,6 +111,8 @@ async def test_an_operator_sees_no_person(reader: Reader, story: Story, asker: A
 @given(history=histories(), unit=st.sampled_from(["U0", "U1", "U2", "U3"]))
 async def test_what_a_clerk_sees_and_counts_is_part_of_the_whole(reader: Reader, history: list[Any], unit: str) -> None:
     story, asker = Story(), Asker(reader)
+    for person in "12":
+        story.person(person)
     story.tell(*history)
     await reader.clear()
     await reader.take(story.delivered())
