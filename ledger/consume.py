@@ -19,7 +19,7 @@ from xiapai_contracts.record import MalformedRecord
 from xiapai_contracts.topic import Topic
 
 from ledger import watermark
-from ledger.deliver import Batch, Fenced, Handler, Prepared, StillConflicting, apply, prepare
+from ledger.deliver import Batch, Fenced, Handler, Prepared, StillConflicting, apply, halves, prepare
 from ledger.ending import ended
 from ledger.entry import Unavailable
 from ledger.fetch import Found, fetch
@@ -211,13 +211,14 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
             await self._position(consumer)
         generation, found = await self._fetched(consumer)
         # What was fetched under another assignment is dropped.
-        prepared = self._prepared(consumer, found) if generation == self._generation else None
+        prepared = self._prepared(consumer, found) if generation == self._generation else []
         whole = await self._delivered()
-        if prepared is not None and generation == self._generation:
+        if prepared and generation == self._generation:
             if whole and not self._leaving:
-                self._delivery = asyncio.create_task(self._deliver(prepared))
+                self._delivery = asyncio.create_task(self._deliver_all(prepared))
             else:
-                self._again(prepared)
+                for part in prepared:
+                    self._again(part)
         self._unverified(consumer)
         await self._courtesy(consumer)
         self.last_progress = monotonic()
@@ -276,7 +277,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
             if place.verifying is not None and monotonic() - place.verifying > VERIFY_SECONDS:
                 self._from_the_beginning(consumer, partition, place)
 
-    def _prepared(self, consumer: AIOKafkaConsumer, found: Found) -> Prepared | None:
+    def _prepared(self, consumer: AIOKafkaConsumer, found: Found) -> list[Prepared]:
         batches: dict[Partition, Batch] = {}
         for at_broker, all_records in found.items():
             partition = (self._topics[at_broker.topic].name, at_broker.partition)
@@ -286,12 +287,11 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
             place.read = all_records[-1].offset + 1
             if records := self._verified(consumer, partition, all_records):
                 batches[partition] = Batch(place.topic, place.mark, records, place.scanning)
-        if not batches:
-            return None
-        prepared = prepare(self._codec, batches)
-        for partition, mark in prepared.outcome.marks.items():
-            self._advance(consumer, partition, mark, partition in prepared.outcome.gaps)
-        return prepared
+        parts = [prepare(self._codec, part) for part in halves(batches)]
+        for part in parts:
+            for partition, mark in part.outcome.marks.items():
+                self._advance(consumer, partition, mark, partition in part.outcome.gaps)
+        return parts
 
     def _again(self, prepared: Prepared) -> None:
         """Read from where the database says that these partitions are."""
@@ -320,6 +320,14 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
             )
         place.rewound = True
         self._go(consumer, place)
+
+    async def _deliver_all(self, parts: Sequence[Prepared]) -> bool:
+        """Each part in a transaction of its own, at once; all come to their end before one failure is told."""
+        ends = await asyncio.gather(*map(self._deliver, parts), return_exceptions=True)
+        for end in ends:
+            if isinstance(end, BaseException):
+                raise end
+        return all(ends)
 
     async def _deliver(self, prepared: Prepared) -> bool:
         """Try until it is done; False where another reader was here, or where we are to give the partitions back."""

@@ -9,7 +9,7 @@ from xiapai_contracts.record import MalformedRecord
 
 from ledger.fetched import Fetched, read
 
-BATCH_RECORDS = 2000
+BATCH_RECORDS = 4000
 PORTION = 100
 IDLE_MS = 200
 

@@ -1,8 +1,9 @@
 """How far a handler has come in a partition, kept in the handler's own database with what it wrote there."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import bindparam, func, select, text, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -48,6 +49,7 @@ _columns = (
 # A reader that is frozen in the middle of a batch holds its locks: the server ends such a session after this long.
 IDLE_SECONDS = 10
 _locking = (*_columns, func.set_config("idle_in_transaction_session_timeout", f"{IDLE_SECONDS}s", True))
+_hurrying = (*_locking, func.set_config("synchronous_commit", "off", True))
 
 _MAKE = text("""
 INSERT INTO watermarks (handler, topic, partition, epoch, position, reached, hash, "offset", next)
@@ -66,22 +68,22 @@ async def load(
         _MAKE,
         {"handler": handler, "topics": [topic for topic, _ in wanted], "partitions": [number for _, number in wanted]},
     )
-    return await _read(connection, handler, wanted, lock=False)
+    return await _read(connection, handler, wanted, _columns, lock=False)
 
 
 async def take(
-    connection: AsyncConnection, handler: str, partitions: Iterable[Partition]
+    connection: AsyncConnection, handler: str, partitions: Iterable[Partition], *, hurry: bool = False
 ) -> dict[Partition, Watermark]:
     """The watermarks of these partitions, locked until the transaction ends; always in the same order, so that two who
-    take several wait for each other and do not deadlock."""
-    return await _read(connection, handler, sorted(partitions), lock=True)
+    take several wait for each other and do not deadlock. ``hurry``: its commit does not wait for the disk."""
+    return await _read(connection, handler, sorted(partitions), _hurrying if hurry else _locking, lock=True)
 
 
 async def _read(
-    connection: AsyncConnection, handler: str, partitions: list[Partition], lock: bool
+    connection: AsyncConnection, handler: str, partitions: list[Partition], columns: Sequence[Any], *, lock: bool
 ) -> dict[Partition, Watermark]:
     query = (
-        select(*(_locking if lock else _columns))
+        select(*columns)
         .where(table.c.handler == handler, tuple_(table.c.topic, table.c.partition).in_(partitions))
         .order_by(table.c.topic, table.c.partition)
     )

@@ -19,7 +19,7 @@ _EPOCH = text("""
 SELECT epoch, former, set_config('search_path', :path, true), set_config('plan_cache_mode', 'force_custom_plan', true)
   FROM public.builds WHERE id = :id
 """)
-_BORN = text("UPDATE public.builds SET epoch = :epoch WHERE id = :id AND epoch IS NULL")
+_BORN = text("UPDATE public.builds SET epoch = COALESCE(epoch, :epoch) WHERE id = :id RETURNING epoch")
 _SUCCEEDED = text("UPDATE public.builds SET successor = :epoch WHERE id = :id")
 
 
@@ -42,8 +42,8 @@ async def _of_its_life(connection: AsyncConnection, build: Build, delivered: Seq
         return []
     epoch = row.epoch
     if epoch is None:
-        epoch = delivered[0].meta.epoch
-        await connection.execute(_BORN, {"id": build.id, "epoch": epoch})
+        # Others may be at their first batch too: one names the life, and all keep to it.
+        epoch = await connection.scalar(_BORN, {"id": build.id, "epoch": delivered[0].meta.epoch})
     others = {item.meta.epoch for item in delivered} - {epoch, *row.former}
     for other in others:
         await connection.execute(_SUCCEEDED, {"id": build.id, "epoch": other})

@@ -1,6 +1,7 @@
 """How a Chinese name is spelt, so that it is found and sorted by pinyin.
 
-A surname may be read otherwise than the same character elsewhere: 单 Shan, 仇 Qiu, 解 Xie.
+A surname may be read otherwise than the same character elsewhere: 单 Shan, 仇 Qiu, 解 Xie. And it makes no word with the
+given name: 殷红文 is Yin, where 殷红, the colour, is read yan.
 """
 
 from dataclasses import dataclass
@@ -32,9 +33,10 @@ def spell(name: str) -> Spelt:
     """The spelling of a person's name; what is not Chinese stays as it is, in lower case."""
     name = name.strip()
     surname = next((name[:length] for length in (2, 1) if name[:length] in _SURNAMES and len(name) > length), "")
-    read = _SURNAMES[surname].split() if surname else []
-    read += _read(name[len(surname) :])
-    syllables = [part for whole in read for part in whole.split()]
+    if not surname and len(name) > 1 and "\u4e00" <= name[0] <= "\u9fff":
+        surname = name[0]
+    read = [_SURNAMES[surname]] if surname in _SURNAMES else _read(surname)
+    syllables = [part for whole in (*read, *_read(name[len(surname) :])) for part in whole.split()]
     return Spelt(" ".join(syllables), "".join(part[0] for part in syllables))
 
 

@@ -10,13 +10,13 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-from xiapai_contracts.record import KEY_CHANGED, MARKER, Headers, Meta, to_headers
+from xiapai_contracts.record import KEY_CHANGED, MARKER, Headers, MalformedRecord, Meta, to_headers
 
 from command.chaos.verdict import judge
 from ledger import deadletters, schema, watermark
-from ledger.deliver import Batch, Delivered, Fenced, Handler, Outcome, StillConflicting, deliver
+from ledger.deliver import Batch, Delivered, Fenced, Handler, Outcome, StillConflicting, deliver, halves
 from ledger.entry import VersionConflict
-from ledger.fetched import read
+from ledger.fetched import Fetched, read
 from ledger.kafka import Partition
 from ledger.watermark import Reflected, Watermark
 from tests.ledger.kafka_support import CODEC, JARS, KEYS, JarFilled, Shelf, applied, ledger, make_shelf
@@ -114,6 +114,22 @@ async def engine(database: str) -> AsyncIterator[AsyncEngine]:
     async with ledger(database) as made:
         await make_shelf(made)
         yield made
+
+
+def test_a_large_batch_is_halved_by_the_numbers_of_its_partitions() -> None:
+    def batches(sizes: dict[Partition, int]) -> dict[Partition, Batch]:
+        record = Fetched(0, None, None, MalformedRecord("x"))
+        return {at: Batch(JARS, Watermark(), [record] * size) for at, size in sizes.items()}
+
+    large = {(topic, n): 100 * (n + 1) for n in range(4) for topic in ("jars", "lids")}
+    halved = halves(batches(large))
+    assert [sorted(part) for part in halved] == [
+        [("jars", 0), ("jars", 3), ("lids", 0), ("lids", 3)],
+        [("jars", 1), ("jars", 2), ("lids", 1), ("lids", 2)],
+    ]
+    for whole in ({("jars", 1): 5_000, ("lids", 1): 5_000}, {("jars", 0): 1, ("jars", 1): 1}):
+        assert halves(found := batches(whole)) == [found]
+    assert halves({}) == []
 
 
 @pytest.fixture

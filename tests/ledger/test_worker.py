@@ -4,7 +4,7 @@ import asyncio
 import signal
 import struct
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,11 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from deploy.embedded.broker import EmbeddedBroker
 from ledger import deadletters
+from ledger.deliver import HALVED_FROM, Delivered
 from ledger.kafka import KafkaSettings, ensure_topics, partition_of
 from ledger.relay import Relay, republish
 from ledger.worker import Worker
@@ -103,6 +104,48 @@ async def test_a_worker_reads_on_where_the_last_one_stopped(engine: AsyncEngine,
         async with running(worker_for(kafka, engine, shelf).run()):
             await all_applied(engine, 320)
         assert sum(shelf.batches) == 20
+
+
+class Halved(Shelf):
+    """Notes how many transactions were under way at once; the connection of the first that is not alone is cut, once."""
+
+    def __init__(self, *, cut: bool = False) -> None:
+        super().__init__()
+        self.under_way, self.at_once, self.cut = 0, 0, cut
+
+    async def apply(self, connection: AsyncConnection, events: Sequence[Delivered]) -> None:
+        self.under_way += 1
+        self.at_once = max(self.at_once, self.under_way)
+        try:
+            await connection.execute(text("SELECT pg_sleep(0.2)"))
+            if self.cut and self.under_way > 1:
+                self.cut = False
+                await connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+            await super().apply(connection, events)
+        finally:
+            self.under_way -= 1
+
+
+@pytest.mark.parametrize("cut", [False, True])
+async def test_a_large_batch_goes_in_as_two_halves_at_once_and_each_comes_to_its_own_end(
+    engine: AsyncEngine, kafka: KafkaSettings, cut: bool
+) -> None:
+    count = 4 * HALVED_FROM
+    async with running(relay_for(kafka, engine).run()):
+        await record(engine, *fill(count, jars=20))
+        await until(lambda: published(engine, count), what="all published")
+        shelf = Halved(cut=cut)
+        shelf.poison = {"jar-3"}
+        async with running(worker_for(kafka, engine, shelf).run()):
+            await all_applied(engine, count - count // 20)
+            (parked,) = await deadletters.list_parked(engine)
+    assert shelf.at_once == 2 and not shelf.cut
+    assert (parked.stream, parked.count) == ("jar-3", count // 20)
+
+
+async def published(engine: AsyncEngine, position: int) -> bool:
+    async with engine.connect() as connection:
+        return bool(await connection.scalar(text("SELECT position FROM relay")) == position)
 
 
 async def test_workers_join_and_leave_while_events_flow(engine: AsyncEngine, kafka: KafkaSettings) -> None:

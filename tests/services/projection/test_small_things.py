@@ -27,6 +27,7 @@ from tests.services.projection.story import NOW, Reader, Story
         ("单于明", "chan yu ming", "cym"),
         ("欧阳修", "ou yang xiu", "oyx"),
         ("吕布", "lv bu", "lb"),
+        ("殷红文", "yin hong wen", "yhw"),
         ("单", "dan", "d"),
         ("John Smith", "john smith", "js"),
         ("", "", ""),
