@@ -204,7 +204,7 @@ async def test_an_operator_sees_figures_and_no_names(browser: Browser) -> None:
     for path in ("/roster", "/roster/P1", "/figures/7", "/units/T1"):
         seen = await browser.get(path)
         assert seen.status_code == 200
-        assert not re.search("单砚生|王禾平|赵岚远|何舟宁|(?<![\w-])R[1-4](?![\w-])", seen.text), path
+        assert not re.search(r"单砚生|王禾平|赵岚远|何舟宁|(?<![\w-])R[1-4](?![\w-])", seen.text), path
     assert 'name="q"' not in (await browser.get("/roster")).text
     by_name = await browser.find(q="shan")
     assert "P2" in by_name.text, "what may not be seen is not searched either"
