@@ -58,11 +58,12 @@ async def newest_cut(connection: AsyncConnection, handler: str, now: datetime | 
     values = {"handler": handler, "topics": [topic.name for topic in EVENT_TOPICS], "heads": HEADS.name}
     values["naming"] = [PERSONS.name, KEYS.name]
     row = (await connection.execute(_REACHED, values)).one()
-    position = row.reached if row.partitions == _PARTITIONS else 0
-    times = [row.reached_at] if row.partitions == _PARTITIONS and row.reached_at is not None else []
-    if row.head_at is not None and row.head <= position:
-        times.append(row.head_at)
-    age = max(0, round(((now or datetime.now(UTC)) - max(times)).total_seconds() * 1000)) if times else None
+    whole = row.partitions == _PARTITIONS
+    position = row.reached if whole else 0
+    # What was said last, which need not be what bears the latest time: clocks are set back.
+    told = row.head_at if row.head == position else None
+    told = told or (row.reached_at if whole else None) or (row.head_at if (row.head or 0) <= position else None)
+    age = max(0, round(((now or datetime.now(UTC)) - told).total_seconds() * 1000)) if told else None
     return Cut(position, (row.newest or 0) <= position, age, row.unnamed)
 
 

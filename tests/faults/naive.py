@@ -9,11 +9,13 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Any
 
 import faust
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from joserfc.jwt import JWTClaimsRegistry
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from xiapai_contracts.record import Meta, from_headers, to_headers
@@ -148,6 +150,17 @@ async def look_when_due(engine: AsyncEngine) -> None:
         if events:
             await put_on_shelf(engine, "when-due", [meta_of(one) for one in events])
             after = events[-1].position
+
+
+def age(latest: datetime, now: datetime) -> timedelta:
+    """How old an answer is, by the latest time that was ever heard."""
+    return max(timedelta(0), now - latest)
+
+
+def session(opened: float, now: float) -> None:
+    """A session as a token that says when it was opened, and is looked at as tokens are. Raises where it does not hold."""
+    claims = {"nbf": int(opened), "exp": int(opened) + 8 * 3600}
+    JWTClaimsRegistry(now=int(now)).validate(claims)
 
 
 def meta_of(recorded: Recorded) -> Meta:

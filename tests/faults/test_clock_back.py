@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from joserfc.errors import InvalidClaimError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.responses import Response
@@ -19,6 +20,8 @@ from ledger.fetched import read
 from ledger.migrate import migrate
 from ledger.sift import sift
 from ledger.watermark import NOTHING
+from services.projection import builds
+from services.projection.cut import newest_cut
 from tests.faults import naive
 from tests.infra.servers import Infra
 from tests.ledger.conftest import AT, CODEC, Made
@@ -36,6 +39,7 @@ from tests.ledger.kafka_support import (
     settings_for,
     until,
 )
+from tests.services.projection.story import Reader
 
 HOUR = timedelta(hours=1)
 FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
@@ -101,9 +105,30 @@ class Marker:
         self.headers = to_headers(meta)
 
 
-def test_an_age_is_told_from_the_newest_word_though_the_relays_clock_was_set_back() -> None:
+def test_what_a_marker_says_last_holds_though_the_relays_clock_was_set_back() -> None:
     found = sift(HEADS, 0, NOTHING, read([Marker(0, AT), Marker(1, AT - HOUR)]), CODEC)
     assert found.mark.reached_at == AT - HOUR
+    assert max(AT, AT - HOUR) == AT, "who keeps the latest time of day hears nothing new for an hour"
+
+
+async def test_an_age_is_told_from_the_last_word_though_all_clocks_were_set_back(database: str) -> None:
+    """Every partition was marked before; since then the relay said once that there is nothing new, and fell silent."""
+    engine = connect(database)
+    await builds.migrate(engine)
+    async with engine.begin() as connection:
+        build = await builds.begin(connection)
+    await Reader(engine, build).reach(7, at=AT)
+    async with engine.begin() as connection:
+        heads = text("UPDATE watermarks SET reached_at = :at WHERE topic = 'registry.heads'")
+        await connection.execute(heads, {"at": AT - HOUR})
+        silent = timedelta(seconds=90)
+        found = await newest_cut(connection, build.handler, AT - HOUR + silent)
+        latest = await connection.scalar(text("SELECT max(reached_at) FROM watermarks"))
+    assert found.age_ms == silent.total_seconds() * 1000
+    assert naive.age(latest, AT - HOUR + silent) == timedelta(0), (
+        "who counts from the latest time shows no age for an hour"
+    )
+    await engine.dispose()
 
 
 def test_a_session_outlives_a_clock_that_is_set_back() -> None:
@@ -116,6 +141,8 @@ def test_a_session_outlives_a_clock_that_is_set_back() -> None:
     scope = {"type": "http", "headers": [(b"cookie", cookie.encode())]}
     session = sessions.read(scope)
     assert session is not None and session.principal.subject == "u"
+    with pytest.raises(InvalidClaimError):
+        naive.session(now + HOUR.total_seconds(), now)
 
 
 async def test_relay_and_worker_go_on_when_their_clock_is_set_back(

@@ -21,7 +21,9 @@ NAIVE = """
 import asyncio, sys
 from aiokafka import AIOKafkaProducer
 async def main():
-    await AIOKafkaProducer(bootstrap_servers=sys.argv[1]).start()
+    while True:
+        async with AIOKafkaProducer(bootstrap_servers=sys.argv[1]):
+            print("connected", flush=True)
 asyncio.run(main())
 """
 
@@ -95,8 +97,16 @@ async def test_without_the_brokers_name_relay_and_worker_say_so_once_and_go_on_w
     assert all("Traceback" not in log.read_text() for log in logs.values())
 
 
-async def test_who_lets_the_failure_escape_ends_with_a_trace(names: Names, tmp_path: Path) -> None:
+@pytest.mark.parametrize("at_first", [False, True])
+async def test_who_connects_for_each_event_and_lets_the_failure_escape_ends_with_a_trace(
+    infra: Infra, names: Names, tmp_path: Path, at_first: bool
+) -> None:
     log = tmp_path / "naive.log"
-    async with names.process(log, sys.executable, "-c", NAIVE, f"{NAME}:9092") as naive:
+    names.resolve(broker=at_first)
+    bootstrap = f"{NAME}:{infra.kafka.rpartition(':')[2]}"
+    async with names.process(log, sys.executable, "-c", NAIVE, bootstrap) as naive:
+        if at_first:
+            await until(lambda: "connected" in log.read_text())
+            names.resolve(broker=False)
         assert await asyncio.wait_for(naive.wait(), 60) != 0
     assert "Traceback" in log.read_text()
