@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 from aiokafka.errors import KafkaError
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from xiapai_contracts.record import KEY_CHANGED, MARKER, Meta, to_headers
 from xiapai_contracts.topic import Topic
 
@@ -47,6 +47,11 @@ class Portion:
 
     events: list[Recorded]
     keys: Sequence[Any]
+
+    @property
+    def full(self) -> bool:
+        """There may be more."""
+        return PORTION in (len(self.events), len(self.keys))
 
 
 class Relay:
@@ -165,12 +170,13 @@ class Relay:
         stored_at = marked_at = beat_at = float("-inf")
         unmarked = True
         shipping: asyncio.Task[Checkpoint] | None = None
-        async with reader.Bell(self._engine, POLL_SECONDS) as bell:
+        async with reader.Bell(self._engine, POLL_SECONDS) as bell, self._engine.connect() as reading:
+            await reading.execution_options(isolation_level="AUTOCOMMIT")
             ringing = asyncio.ensure_future(bell.wait())
             try:
                 while True:
-                    # Reading and building go on while the wave before is on its way.
-                    portion = await self._read(after, keys)
+                    # Where there is more than one portion, the next is read and built while the wave before is on its way.
+                    portion = await self._read(reading, after, keys)
                     waves = self._build(publisher, current.epoch, tails, portion)
                     if shipping is not None:
                         current = await shipping
@@ -201,6 +207,8 @@ class Relay:
                         shipping = asyncio.ensure_future(self._ship(publisher, current, portion, waves))
                         after = portion.events[-1].position if portion.events else after
                         keys = portion.keys[-1].change if portion.keys else keys
+                        if not portion.full:
+                            current, shipping, unmarked = await shipping, None, True
                     if ringing.done():
                         ringing.result()
                         ringing = asyncio.ensure_future(bell.wait())
@@ -212,19 +220,18 @@ class Relay:
         await leadership.ask(lambda connection: store(connection, current, before))
         self._stored = current
 
-    async def _read(self, after: int, keys: int) -> Portion:
-        async with self._engine.connect() as connection:
-            events = await reader.read(connection, after, PORTION)
-            if self._keyring is None:
-                return Portion(events, [])
-            # Read after the events, sent before them: a key is there when the first event that needs it is.
-            changes = await connection.execute(
-                select(keys_table.c.stream, keys_table.c.wrapped, keys_table.c.change)
-                .where(keys_table.c.change > keys)
-                .order_by(keys_table.c.change)
-                .limit(PORTION)
-            )
-            return Portion(events, changes.all())
+    async def _read(self, connection: AsyncConnection, after: int, keys: int) -> Portion:
+        events = await reader.read(connection, after, PORTION)
+        if self._keyring is None:
+            return Portion(events, [])
+        # Read after the events, sent before them: a key is there when the first event that needs it is.
+        changes = await connection.execute(
+            select(keys_table.c.stream, keys_table.c.wrapped, keys_table.c.change)
+            .where(keys_table.c.change > keys)
+            .order_by(keys_table.c.change)
+            .limit(PORTION)
+        )
+        return Portion(events, changes.all())
 
     def _build(
         self, publisher: Publisher, epoch: str, tails: dict[Partition, int], portion: Portion
