@@ -82,9 +82,16 @@ class Held:
             self._hold(claim)
 
 
+# Row by row along the indexes of keys and of streams. Asked in one breath, PostgreSQL walks through the whole table for
+# every group: 3 ms at 30,000 claims, and more with each. For a key it likes the constraint's index best, which takes 33 us
+# where the other takes 4; but that one can be asked for ANY by way of a bitmap only.
 _STANDING = """
-SELECT kind, key, stream, lower(during), upper(during), NOT upper_inf(slot) FROM claims
- WHERE (kind, key) IN (SELECT * FROM unnest($1::text[], $2::text[])) OR stream = ANY($3::text[])
+SELECT kind, key, stream, lower(during), upper(during), NOT upper_inf(slot) FROM (
+  SELECT c.* FROM unnest($1::text[], $2::text[]) AS w (kind, key)
+   CROSS JOIN LATERAL (SELECT * FROM claims WHERE kind = w.kind AND key = ANY(ARRAY[w.key]) OFFSET 0) c
+  UNION
+  SELECT c.* FROM unnest($3::text[]) AS w (stream)
+   CROSS JOIN LATERAL (SELECT * FROM claims WHERE stream = w.stream OFFSET 0) c) standing
 """
 
 

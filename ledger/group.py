@@ -17,7 +17,8 @@ from ledger.entry import Item, KeyReused, Receipt, VersionConflict
 from ledger.reader import CHANNEL
 
 # The lock is taken in a statement of its own: only the next statement's snapshot sees what its last holder committed.
-_BEGIN = "BEGIN; SELECT pg_advisory_xact_lock(hashtext('xiapai.ledger'))"
+# Claims are looked up by their own indexes only where none is read into a bitmap (ledger.claims).
+_BEGIN = "BEGIN; SET LOCAL enable_bitmapscan = off; SELECT pg_advisory_xact_lock(hashtext('xiapai.ledger'))"
 
 _LOOK_UP = """
 SELECT 'head' AS what, NULL AS a, NULL AS b, coalesce(l.position, 0) AS n, l.hash AS octets, l.recorded_at AS latest,

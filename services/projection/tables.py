@@ -32,16 +32,19 @@ async def upsert(connection: AsyncConnection, table: Table, rows: Sequence[tuple
         await connection.execute(_upsert(table), {"rows": _document(table, rows)})
 
 
-async def rows_of(
-    connection: AsyncConnection, table: Table, key: str, values: Iterable[str], condition: str = "true"
-) -> Sequence[Any]:
-    """The rows of a table whose ``key`` is one of ``values`` and that fulfil ``condition`` (SQL of this program)."""
-    return (await connection.execute(_select(table, key, condition), {"values": list(values)})).all()
+async def latest_of(connection: AsyncConnection, table: Table, keys: Iterable[str]) -> Sequence[Any]:
+    """Of each of these keys (the table's first column) the latest version, which is the one that holds: one step into the
+    primary key, however long its history is."""
+    return (await connection.execute(_latest(table), {"keys": list(keys)})).all()
 
 
 @cache
-def _select(table: Table, key: str, condition: str) -> TextClause:
-    return text(f"SELECT * FROM {table.name} WHERE {key} = ANY(CAST(:values AS text[])) AND {condition}")
+def _latest(table: Table) -> TextClause:
+    key = table.columns[0].name
+    return text(
+        f"SELECT t.* FROM unnest(CAST(:keys AS text[])) AS k (key) CROSS JOIN LATERAL "
+        f"(SELECT * FROM {table.name} WHERE {key} = k.key ORDER BY known_from DESC LIMIT 1) t"
+    )
 
 
 async def write_versions(

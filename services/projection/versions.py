@@ -11,7 +11,7 @@ from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.deliver import Delivered
-from services.projection.tables import rows_of, write_versions
+from services.projection.tables import latest_of, write_versions
 
 
 class Version(Protocol):
@@ -39,7 +39,7 @@ async def project(
     if not events:
         return
     key = table.columns[0].name
-    found = await rows_of(connection, table, key, {key_of(d.event) for d in events}, "known_to IS NULL")
+    found = await latest_of(connection, table, {key_of(d.event) for d in events})
     there: dict[str, V] = {getattr(row, key): read(row) for row in found}
     now = dict(there)
     ended: list[tuple[str, int, int]] = []

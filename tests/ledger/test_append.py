@@ -8,9 +8,11 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ledger import claims, group
 from ledger.append import Append, Appender, ClaimTaken, KeyReused, Receipt, Request, VersionConflict
 from ledger.chain import Broken, verify
 from ledger.claims import Claim
+from ledger.database import driver
 from ledger.reader import follow, head, read, read_stream
 from ledger.testimony import Seen, contradiction
 from tests.ledger.conftest import AT, CODEC, Made
@@ -242,3 +244,20 @@ async def test_keys_change_and_vanish_in_an_order_that_can_be_followed(engine: A
     async with engine.connect() as connection:
         rows = (await connection.execute(text("SELECT stream, wrapped, change FROM keyring ORDER BY change"))).all()
     assert [tuple(row) for row in rows] == [("thing-2", b"two", 2), ("thing-1", None, 3)]
+
+
+async def test_claims_are_found_by_their_indexes_however_many_there_are(engine: AsyncEngine) -> None:
+    async with engine.begin() as connection:
+        await connection.execute(
+            text("""INSERT INTO claims SELECT 'k', 'key-' || n, 's-' || n, 'empty', int8range(n, n + 1)
+                FROM generate_series(1, 20000) AS n""")
+        )
+        await connection.execute(text("ANALYZE claims"))
+    async with engine.connect() as connection:
+        asked = await driver(connection)
+        await asked.execute(group._BEGIN)
+        plan = await asked.fetch("EXPLAIN " + claims._STANDING, ["k"] * 100, ["key-7"] * 100, ["s-8"] * 100)
+        await asked.execute("ROLLBACK")
+    said = "\n".join(row[0] for row in plan)
+    assert "Index Scan using claims_key" in said and "Index Scan using claims_stream" in said, said
+    assert "Seq Scan" not in said, said

@@ -12,7 +12,7 @@ from services.projection.builds import use
 from services.projection.documents import document
 from services.projection.halfyear import HalfYear
 from services.projection.spelling import spell
-from services.projection.tables import like, rows_of, upsert
+from services.projection.tables import latest_of, like, upsert
 from services.projection.timeline import Timeline
 from services.projection.units import units
 from tests.services.projection.story import NOW, Reader, Story
@@ -108,7 +108,7 @@ async def test_arrays_and_patterns_carry_any_sign(reader: Reader) -> None:
                 None,
             )
             await upsert(connection, units, [row])
-            (found,) = await rows_of(connection, units, "unit", ["U1"])
+            (found,) = await latest_of(connection, units, ["U1"])
             assert tuple(found) == (*row[:8], list(since), nasty, [since[0]], [None], None, told, None)
         for sign in ("%", "_", "\\", "a\\_b%"):
             statement = text("SELECT CAST(:it AS text) LIKE CAST(:p AS text)")
