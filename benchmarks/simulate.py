@@ -100,10 +100,10 @@ def least(rate: float, capacity: float, seed: int) -> tuple[int, int, Seen]:
 
 
 def main(
-    projection: Annotated[float, typer.Option(help="events a second of one worker, live projection")] = 8500,
-    append: Annotated[float, typer.Option(help="events a second of one ledger")] = 7300,
-    relay: Annotated[float, typer.Option(help="events a second of one relay")] = 35000,
-    rebuild: Annotated[float, typer.Option(help="events a second of a rebuild")] = 6500,
+    projection: Annotated[float, typer.Option(help="events a second of one worker, live projection")] = 26000,
+    append: Annotated[float, typer.Option(help="events a second of one ledger")] = 13000,
+    relay: Annotated[float, typer.Option(help="events a second of one relay")] = 64000,
+    rebuild: Annotated[float, typer.Option(help="events a second of a rebuild")] = 21000,
     event_bytes: Annotated[int, typer.Option(help="bytes of an event in ledger and indexes")] = 550,
     years: Annotated[int, typer.Option(help="years kept")] = 5,
     seed: int = 1,
