@@ -56,13 +56,12 @@ class Cut:
 async def newest_cut(connection: AsyncConnection, handler: str, now: datetime | None = None) -> Cut:
     """The newest cut that the read models of ``handler`` hold in full."""
     values = {"handler": handler, "topics": [topic.name for topic in EVENT_TOPICS], "heads": HEADS.name}
-    values["naming"] = [PERSONS.name, KEYS.name]
+    values |= {"naming": [PERSONS.name, KEYS.name]}
     row = (await connection.execute(_REACHED, values)).one()
     whole = row.partitions == _PARTITIONS
     position = row.reached if whole else 0
     # What was said last, which need not be what bears the latest time: clocks are set back.
-    told = row.head_at if row.head == position else None
-    told = told or (row.reached_at if whole else None) or (row.head_at if (row.head or 0) <= position else None)
+    told = (row.head_at if row.head == position else None) or (row.reached_at if whole else None)
     age = max(0, round(((now or datetime.now(UTC)) - told).total_seconds() * 1000)) if told else None
     return Cut(position, (row.newest or 0) <= position, age, row.unnamed)
 

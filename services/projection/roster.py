@@ -84,11 +84,8 @@ async def roster(
     code; and the place of each. Without names for whoever may not see them, and then by code."""
     asked, conditions = _conditions(lens, wanted)
     statement = f"""
-WITH RECURSIVE {asked}{visible(lens.scope)}, {heirs(lens)},
-page AS MATERIALIZED (
-    SELECT p.*, {_STATUS} AS status, {_HOST} AS host, {_ordered(lens)}
-    AND {lens.cut.known("p")} AND {seen(lens.scope)} AND {" AND ".join(conditions)}
-    ORDER BY sort, p.posting LIMIT {limit:d})
+WITH RECURSIVE {asked}{placed(lens)},
+page AS (SELECT p.*, {_ordered(lens)} AND {" AND ".join(conditions)} ORDER BY sort, p.posting LIMIT {limit:d})
 SELECT r.posting, r.person, n.name, COALESCE(n.erased, false) AS erased, r.tier, r.category, r.status,
     r.sender, {NAME.format(u="s")} AS sender_name, r.host, {NAME.format(u="h")} AS host_name, h.kind AS host_kind,
     r.mode, r.duty, r.direction, r.basis, r.starts, r.ends, r.arrived_on, r.ended_on, r.end_reason,
@@ -114,23 +111,24 @@ ORDER BY r.sort, r.posting"""
 
 
 def _ordered(lens: Lens) -> str:
-    """The end of a SELECT of postings ``p`` with a first condition, in the order of the pages from a place on. An index of persons stands in that
-    order, so that a page costs the same however many there are."""
+    """The end of a SELECT of what is ``placed``, by ``sort`` and posting from a place on, with a first condition. An index
+    of persons stands in that order, so that a page costs the same however many there are."""
     if lens.scope.masked:
-        return """CAST('' AS text) AS sort FROM postings p WHERE p.posting > :after"""
+        return "CAST('' AS text) AS sort FROM placed p WHERE p.posting > :after"
     unnamed = f"""UNION ALL SELECT DISTINCT p.person, NULL, NULL, NULL, '' COLLATE "C" FROM postings p
         WHERE {lens.cut.known("p")} AND NOT EXISTS (SELECT FROM persons n WHERE n.person = p.person)"""
     return f"""n.sort FROM (
         SELECT person, name, spelt, initials, sort FROM persons {unnamed if lens.cut.unnamed else ""}) n
-    JOIN postings p ON p.person = n.person WHERE n.sort >= :sort AND (n.sort, p.posting) > (:sort, :after)"""
+    JOIN placed p ON p.person = n.person WHERE n.sort >= :sort AND (n.sort, p.posting) > (:sort, :after)"""
 
 
 def _conditions(lens: Lens, wanted: Wanted) -> tuple[str, list[str]]:
-    """The CTE of the subtree that is asked for, if any, and what a posting ``p`` has to fulfil."""
+    """The CTE of the subtree that is asked for, if any, and what a posting ``p`` has to fulfil. Kinds, statuses and the
+    page's limit stand in the text itself: a kept plan knows nothing of parameters, and would plan all alike."""
     asked, conditions = "", ["true"]
     if wanted.unit is not None:
         asked = subtree("asked", ":unit", ":day", lens.cut.known("u")) + ", "
-        conditions.append(f"(p.sender IN (SELECT unit FROM asked) OR {_HOST} IN (SELECT unit FROM asked))")
+        conditions.append("(p.sender IN (SELECT unit FROM asked) OR p.host IN (SELECT unit FROM asked))")
     if wanted.category is not None:
         conditions.append("p.category = :category")
     if wanted.tier is not None:
@@ -138,14 +136,14 @@ def _conditions(lens: Lens, wanted: Wanted) -> tuple[str, list[str]]:
     if wanted.host_kind is not None:
         known = lens.cut.known("u")
         conditions.append(
-            f"{_HOST} IN (SELECT u.unit FROM units u WHERE u.kind = '{wanted.host_kind.value}' AND {known})"
+            f"p.host IN (SELECT u.unit FROM units u WHERE u.kind = '{wanted.host_kind.value}' AND {known})"
         )
     if wanted.statuses:
         # Of the first PostgreSQL believes that all pass, and walks the index; of the second one in two hundred, and sorts them.
         many = {Status.SERVING, Status.ENDED} & set(wanted.statuses)
         statuses = f"CAST('{{{','.join(status.value for status in wanted.statuses)}}}' AS text[])"
         conditions.append(
-            f"array_position({statuses}, {_STATUS}) IS NOT NULL" if many else f"{_STATUS} = ANY({statuses})"
+            f"array_position({statuses}, p.status) IS NOT NULL" if many else f"p.status = ANY({statuses})"
         )
     if wanted.posting is not None:
         conditions.append("p.posting = :posting")
