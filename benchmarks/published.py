@@ -17,12 +17,11 @@ from xiapai_contracts.topics import CODEC
 
 from benchmarks.district import District, fill
 from benchmarks.lab import Lab
+from ledger.fetch import BATCH_RECORDS
 from ledger.kafka import KafkaSettings, topic_name
 from ledger.reader import head
 from ledger.relay import Relay
 
-BATCH_RECORDS = 2000
-"""As the project's own reader takes them."""
 _MARKED = text("""SELECT count(*) FROM relay, jsonb_each(partitions) AS t, jsonb_each(t.value) AS p
     WHERE t.key <> 'registry.keys' AND CAST(p.value->>'at' AS bigint) >= position""")
 
