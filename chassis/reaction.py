@@ -1,6 +1,5 @@
 """A reaction: an event of another service in, a command to one stream of this service out."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -12,6 +11,7 @@ from chassis.clock import Clock
 from ledger.command import Desk, Plan, Reading
 from ledger.decider import Decider
 from ledger.deliver import Delivered, Handler
+from ledger.ending import all_of
 from ledger.entry import Request
 from ledger.tracing import continue_trace
 
@@ -69,10 +69,6 @@ def reaction(
             if order is not None:
                 streams.setdefault(delivered.meta.stream, []).append((delivered, order))
         await desk.preload(decider, {order.stream for orders in streams.values() for _, order in orders})
-        # all come to their end before one failure is told, else a retry would run beside what is still under way
-        ends = await asyncio.gather(*(in_order(orders) for orders in streams.values()), return_exceptions=True)
-        for end in ends:
-            if isinstance(end, BaseException):
-                raise end
+        await all_of(in_order(orders) for orders in streams.values())
 
     return Handler(name, tuple(topics), apply)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -15,6 +15,7 @@ from ledger import clock as ledger_clock
 from ledger.append import Appender
 from ledger.command import Desk
 from ledger.database import connect
+from ledger.ending import ended
 from ledger.kafka import KafkaSettings
 from ledger.migrate import check, migrate
 from ledger.trouble import is_trouble
@@ -114,6 +115,6 @@ async def _clock(engine: AsyncEngine, stands_at: datetime | None) -> AsyncIterat
     try:
         yield FollowingClock(lambda: now)
     finally:
-        looking.cancel()
-        with suppress(asyncio.CancelledError):
-            await looking
+        await ended([looking])
+        if not looking.cancelled():
+            looking.result()

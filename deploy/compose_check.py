@@ -63,9 +63,8 @@ def check(stack: Stack, parts: Sequence[str]) -> None:
             saved_and_restored(stack, office)
         if "upgrade" in parts:
             upgraded(stack, office, CHECKOUT)
-        if (
-            "chaos" in parts
-        ):  # last: its postings count in the figures, and what a restore and an upgrade left is worth breaking
+        # After these: its postings count in the figures, and what a restore and an upgrade left is worth breaking.
+        if "chaos" in parts:
             chaos(stack, office)
     if "disks" in parts:
         stack.remove()

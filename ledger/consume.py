@@ -20,7 +20,7 @@ from xiapai_contracts.topic import Topic
 
 from ledger import watermark
 from ledger.deliver import Batch, Fenced, Handler, Prepared, StillConflicting, apply, halves, prepare
-from ledger.ending import ended
+from ledger.ending import all_of, ended
 from ledger.entry import Unavailable
 from ledger.fetch import Found, fetch
 from ledger.fetched import Fetched
@@ -322,12 +322,8 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
         self._go(consumer, place)
 
     async def _deliver_all(self, parts: Sequence[Prepared]) -> bool:
-        """Each part in a transaction of its own, at once; all come to their end before one failure is told."""
-        ends = await asyncio.gather(*map(self._deliver, parts), return_exceptions=True)
-        for end in ends:
-            if isinstance(end, BaseException):
-                raise end
-        return all(ends)
+        """Each part in a transaction of its own, at once."""
+        return all(await all_of(map(self._deliver, parts)))
 
     async def _deliver(self, prepared: Prepared) -> bool:
         """Try until it is done; False where another reader was here, or where we are to give the partitions back."""

@@ -6,8 +6,10 @@ waits for the end waits for ever.
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterable
-from typing import Any
+from collections.abc import Awaitable, Coroutine, Iterable
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 AGAIN_SECONDS = 15.0
 """Longer than any of our tasks takes to end in good order, which a second cancellation would cut short."""
@@ -24,9 +26,25 @@ async def closed(closing: Coroutine[Any, Any, Any]) -> None:
 
 
 async def ended(tasks: Iterable[asyncio.Future[Any]], again: float = AGAIN_SECONDS) -> None:
-    """Cancel these, again after so many seconds, until all have come to an end; their failures are theirs to tell."""
+    """Cancel these, again after so many seconds, until all have come to an end. Whoever wants to know of a failure asks
+    the task; of one that nobody asks for the loop does not complain."""
+    tasks = list(tasks)
     pending = {task for task in tasks if not task.done()}
     while pending:
         for task in pending:
             task.cancel()
         _, pending = await asyncio.wait(pending, timeout=again)
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()
+
+
+async def all_of(parts: Iterable[Awaitable[T]]) -> list[T]:
+    """What these come to, side by side. All come to their end before one failure is told, else a retry would run beside
+    what is still under way."""
+    came: list[T] = []
+    for end in await asyncio.gather(*parts, return_exceptions=True):
+        if isinstance(end, BaseException):
+            raise end
+        came.append(end)
+    return came

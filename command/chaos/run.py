@@ -17,6 +17,7 @@ from command.chaos.clerks import ANSWER_SECONDS
 from command.chaos.storm import Account, Fault, Plan, Storm
 from command.mistakes import Mistake
 from command.place import Address
+from ledger.ending import ended
 
 LOOK_SECONDS = 0.2
 
@@ -66,8 +67,7 @@ async def loose(
                     bars.update(bar, completed=len(storm.clerks.answered), description=what)
                     await asyncio.wait({raging}, timeout=LOOK_SECONDS)
         finally:
-            raging.cancel()
-            await asyncio.wait({raging})
+            await ended([raging])
         raging.result()
         with console.status("正在核对 accounting for each"):
             return await storm.account()

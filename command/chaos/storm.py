@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any
 
 import httpx
 
@@ -14,6 +13,7 @@ from command.chaos import course, looking
 from command.chaos.clerks import Clerks
 from command.chaos.verdict import Verdict, judge
 from command.chaos.words import Command, unit
+from ledger.ending import ended
 
 Fault = Callable[[], Awaitable[str]]
 """Does something bad, and says in a word what."""
@@ -91,10 +91,7 @@ class Storm:
         try:
             await asyncio.gather(disturbing, working)
         finally:
-            parts: set[asyncio.Future[Any]] = {working, disturbing}
-            for part in parts:
-                part.cancel()
-            await asyncio.wait(parts)
+            await ended([working, disturbing])
         self.seconds = monotonic() - began
 
     async def _disturb(self, working: "asyncio.Future[list[None]]") -> None:

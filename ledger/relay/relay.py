@@ -204,11 +204,13 @@ class Relay:
                         wait = due - monotonic()
                         await asyncio.wait({ringing}, timeout=max(0.0, min(wait, POLL_SECONDS)))
                     else:
-                        shipping = asyncio.ensure_future(self._ship(publisher, current, portion, waves))
                         after = portion.events[-1].position if portion.events else after
                         keys = portion.keys[-1].change if portion.keys else keys
-                        if not portion.full:
-                            current, shipping, unmarked = await shipping, None, True
+                        ship = self._ship(publisher, current, portion, waves)
+                        if portion.full:
+                            shipping = asyncio.ensure_future(ship)
+                        else:
+                            current, unmarked = await ship, True
                     if ringing.done():
                         ringing.result()
                         ringing = asyncio.ensure_future(bell.wait())

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from ledger.ending import all_of
 from ledger.entry import Unavailable
 from ledger.trouble import is_trouble
 from services.notify.outbox import Due
@@ -30,8 +31,5 @@ async def go_on(round: Callable[[], Awaitable[int]]) -> None:
 
 
 async def each(of: Sequence[Due], do: Callable[[Due], Awaitable[Any]]) -> int:
-    """Side by side; all come to their end before one failure is told. How many there were."""
-    for end in await asyncio.gather(*(do(due) for due in of), return_exceptions=True):
-        if isinstance(end, BaseException):
-            raise end
-    return len(of)
+    """Side by side; how many there were."""
+    return len(await all_of(do(due) for due in of))

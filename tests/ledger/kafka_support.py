@@ -19,6 +19,7 @@ from command.chaos.verdict import Fact, Verdict, judge
 from ledger.append import Append, Appender
 from ledger.database import connect
 from ledger.deliver import Delivered, Handler
+from ledger.ending import ended
 from ledger.kafka import KafkaSettings, topic_name
 from ledger.migrate import migrate
 
@@ -99,12 +100,10 @@ async def running(*parts: Awaitable[Any]) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        await ended(tasks)
         for task in tasks:
-            if not task.done():
-                task.cancel()
-        for result in await asyncio.gather(*tasks, return_exceptions=True):
-            if isinstance(result, Exception):
-                raise result
+            if not task.cancelled():
+                task.result()
 
 
 async def until(condition: Callable[[], Any], seconds: float = 120.0, what: str = "") -> Any:
