@@ -1,10 +1,12 @@
 """What one writes first. Each part here breaks one promise under one fault, and is run beside the real one under the same
 fault and the same verdict, which thereby is seen to find what it is there to find.
 
-As a process: `python -m tests.faults.naive ROLE DSN BOOTSTRAP KIND PREFIX`, like tests.ledger.process.
+As a process: `python -m tests.faults.naive ROLE DSN BOOTSTRAP KIND PREFIX`, like tests.ledger.process; :func:`as_command`
+runs one to its end.
 """
 
 import asyncio
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -13,8 +15,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import faust
+import httpx
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from fastapi import FastAPI
 from joserfc.jwt import JWTClaimsRegistry
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -152,6 +156,20 @@ async def look_when_due(engine: AsyncEngine) -> None:
             after = events[-1].position
 
 
+async def asked(engine: AsyncEngine) -> httpx.Response:
+    """What an API answers that asks its database, and leaves what goes wrong to its framework."""
+    app = FastAPI()
+
+    @app.get("/")
+    async def count() -> int:
+        async with engine.connect() as connection:
+            return int(await connection.scalar(text("SELECT count(*) FROM ledger")))
+
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://naive") as http:
+        return await http.get("/")
+
+
 def age(latest: datetime, now: datetime) -> timedelta:
     """How old an answer is, by the latest time that was ever heard."""
     return max(timedelta(0), now - latest)
@@ -216,6 +234,12 @@ class TrustingRelay(Relay):
         await ensure_topics(self._kafka, self._topics)
         async with Publisher(self._kafka) as publisher:
             await self._publish(leadership, publisher)
+
+
+def as_command(role: str, dsn: str, bootstrap: str) -> subprocess.CompletedProcess[str]:
+    """A naive process where it ends by itself, or a minute is over (subprocess.TimeoutExpired)."""
+    command = [sys.executable, "-m", __name__, role, dsn, bootstrap, "kafka", "naive."]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 
 async def main(role: str, dsn: str, bootstrap: str, kind: str, prefix: str) -> None:

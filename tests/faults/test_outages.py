@@ -21,6 +21,7 @@ from command.services import services
 from deploy.embedded import process
 from deploy.embedded.kafka import EmbeddedKafka
 from deploy.embedded.postgres import EmbeddedPostgres
+from ledger.database import connect
 from ledger.kafka import ensure_topics
 from ledger.relay import Relay
 from tests.conftest import Scale
@@ -201,14 +202,28 @@ def degraded(system: System, role: str) -> bool:
 
 
 def test_without_its_database_the_api_says_so_and_all_recovers_by_itself(own: Outage) -> None:
+    """An API that leaves it to its framework answers the same outage with 500, which tells nobody to come again."""
     system, key = own.system, new_key()
+
+    def asked_naively() -> int:
+        async def ask() -> int:
+            engine = connect(system.settings.database("registry"))
+            try:
+                return (await naive.asked(engine)).status_code
+            finally:
+                await engine.dispose()
+
+        return asyncio.run(ask())
+
     with system.client() as http:
         records(http, unit("V10"))
+        assert asked_naively() == 200
         pids = {role: one.pid for role, one in system.running.items()}
         own.postgres.kill()
         refused = give(http, unit("V11"), key)
         assert (refused.status_code, refused.json()["code"]) == (503, "database-away"), refused.text
         assert refused.headers["Retry-After"] and "password" not in refused.text
+        assert asked_naively() == 500
         asked = http.get("/api/query/roster")
         assert (asked.status_code, asked.json()["code"]) == (503, "database-away"), asked.text
         assert system.health("api")[0] == 503
@@ -229,20 +244,39 @@ def _taken(http: httpx.Client, key: dict[str, str]) -> httpx.Response | None:
     return answer if answer.status_code == 201 else None
 
 
+def in_one_line(code: int | None, said: str) -> bool:
+    """A failure as an operator wants to read it: one line, which shows no password."""
+    return code == 1 and said.strip().count("\n") == 0 and "Traceback" not in said and "secret-word" not in said
+
+
+def nowhere() -> tuple[str, str]:
+    """A DSN and a bootstrap address where nobody listens."""
+    return f"postgresql://xiapai:secret-word@127.0.0.1:{process.free_port()}/x", f"127.0.0.1:{process.free_port()}"
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_a_process_that_starts_without_its_database_says_so_in_one_line_and_ends(role: str, tmp_path: Path) -> None:
-    nowhere = f"postgresql://xiapai:secret-word@127.0.0.1:{process.free_port()}/x"
-    databases = {service.name: nowhere for service in services()}
-    with system(tmp_path, databases, f"127.0.0.1:{process.free_port()}", "kafka") as made:
+    dsn, bootstrap = nowhere()
+    with system(tmp_path, {service.name: dsn for service in services()}, bootstrap, "kafka") as made:
         made.start(role)
-        assert made.running[role].wait(60) == 1
-        said = process.tail(made.log(role))
-    assert "Traceback" not in said and "secret-word" not in said
-    assert len([line for line in said.splitlines() if "数据库" in line]) == 1, said
+        code = made.running[role].wait(60)
+        lines = process.tail(made.log(role)).splitlines()
+    (said,) = (line for line in lines if "数据库" in line)
+    assert in_one_line(code, said), said
+    assert not any("Traceback" in line or "secret-word" in line for line in lines)
+
+
+def test_who_handles_no_failure_says_it_in_a_page_of_python() -> None:
+    """The naive variant of the tests around it: what starts without its servers, or with a wrong password."""
+    dsn, bootstrap = nowhere()
+    for role in ("when-due", "commit-afterwards"):
+        done = naive.as_command(role, dsn, bootstrap)
+        assert done.returncode == 1 and not in_one_line(done.returncode, done.stderr), done.stderr
 
 
 def test_processes_that_start_without_a_broker_wait_for_it(own: Outage, tmp_path: Path) -> None:
-    environment = own.system.environment | {"XIAPAI_KAFKA_BOOTSTRAP": f"127.0.0.1:{process.free_port()}"}
+    """A consumer as one writes it first ends instead, see above."""
+    environment = own.system.environment | {"XIAPAI_KAFKA_BOOTSTRAP": nowhere()[1]}
     made = System(tmp_path, environment, {role: process.free_port() for role in ROLES})
     try:
         for role in ("relay", "worker"):
@@ -259,20 +293,17 @@ def test_processes_that_start_without_a_broker_wait_for_it(own: Outage, tmp_path
 
 
 def test_a_wrong_password_is_said_in_one_line(own: Outage) -> None:
-    wrong = {
-        name: value.replace(own.postgres.dsn.split(":")[2].split("@")[0], "wrong-word")
-        for name, value in own.system.environment.items()
-    }
+    right = own.postgres.dsn.split(":")[2].split("@")[0]
+    wrong = {name: value.replace(right, "secret-word") for name, value in own.system.environment.items()}
     done = xiapai("migrate", environment=wrong)
-    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
-    assert "wrong-word" not in done.stderr + done.stdout
+    assert in_one_line(done.returncode, done.stderr), done.stderr
+    done = naive.as_command("when-due", wrong["XIAPAI_DATABASE_NOTIFY"], nowhere()[1])
+    assert done.returncode == 1 and not in_one_line(done.returncode, done.stderr), done.stderr
 
 
 def test_a_command_without_servers_says_so_in_one_line(tmp_path: Path) -> None:
-    nowhere = f"postgresql://xiapai:secret-word@127.0.0.1:{process.free_port()}/x"
-    databases = {service.name: nowhere for service in services()}
-    with system(tmp_path, databases, f"127.0.0.1:{process.free_port()}", "kafka") as made:
+    dsn, bootstrap = nowhere()
+    with system(tmp_path, {service.name: dsn for service in services()}, bootstrap, "kafka") as made:
         for command in ("migrate", "topics"):
             done = xiapai(command, environment=made.environment)
-            assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
-            assert "secret-word" not in done.stderr
+            assert in_one_line(done.returncode, done.stderr), done.stderr

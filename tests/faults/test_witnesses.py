@@ -14,12 +14,16 @@ from xiapai_contracts.topics import CODEC
 from chassis.tools import kafka_settings
 from deploy.embedded.apart import run_apart
 from ledger.append import Append, Appender
+from ledger.chain import Broken, verify
 from ledger.database import connect
 from ledger.kafka import KafkaSettings, topic_name
+from ledger.reader import epoch, read
 from ledger.relay import Relay
 from ledger.testimony import remembered
 from tests.e2e.conftest import prepared
 from tests.e2e.system import System
+from tests.faults.naive import TrustingRelay
+from tests.infra.databases import Databases
 from tests.infra.servers import Infra
 from tests.ledger.kafka_support import AT, JARS, TOPICS, everything, fill, ledger, record, running, settings_for, until
 
@@ -46,6 +50,15 @@ async def aged(kafka: KafkaSettings, heads: Topic) -> None:
         await admin.close()
 
 
+async def follows(kafka: KafkaSettings, engine: AsyncEngine) -> bool:
+    """Whether readers were told of the ledger's present life what stands in it."""
+    async with engine.connect() as connection:
+        recorded = await read(connection, 0, 100)
+        life = await epoch(connection)
+    told = {one.meta.position: one.meta.hash for one in await everything(kafka, JARS) if one.meta.epoch == life}
+    return told == {one.position: one.hash for one in recorded}
+
+
 async def recorded_and_published(system: System) -> None:
     """Twenty events in the ledger of notify and in its topic, a day ago."""
     kafka = kafka_settings(system.settings)
@@ -66,9 +79,21 @@ async def tampered_at(dsn: str | URL, *statements: str) -> None:
     await engine.dispose()
 
 
+async def unbroken(dsn: str | URL) -> int:
+    """How far the chains hold by themselves, as one verifies them who asks no witness."""
+    engine = connect(dsn)
+    async with engine.connect() as connection:
+        steps = [step async for step in verify(connection)]
+    await engine.dispose()
+    assert not any(isinstance(step, Broken) for step in steps)
+    return steps[-1]  # type: ignore[return-value]
+
+
 def test_a_tail_that_was_cut_is_found_though_the_relay_stood_still_for_a_day(
     infra: Infra, real_kafka: str, tmp_path: Path
 ) -> None:
+    """The chains alone do not show it: what is left of them holds."""
+
     def verified(system: System) -> tuple[int, str]:
         done = system.command("verify-chain")
         return done.exit_code, next(line for line in done.output.splitlines() if line.startswith("notify"))
@@ -80,29 +105,40 @@ def test_a_tail_that_was_cut_is_found_though_the_relay_stood_still_for_a_day(
         assert code == 0 and "20 条完好" in said and "up to 20" in said, said
         run_apart(tampered_at(dsn, "DELETE FROM ledger WHERE position > 15"))
         assert verified(system) == (1, "notify: 第 16 条不符 broken at (tail): 数据库所记 its database up to 20")
+        assert run_apart(unbroken(dsn)) == 15, "who asks no witness finds nothing"
         run_apart(tampered_at(dsn, "UPDATE relay SET position = 0, partitions = '{}'"))
         assert verified(system) == (1, "notify: 第 16 条不符 broken at (tail): 主题 topic notify.reminders")
 
 
 async def test_a_ledger_that_is_not_what_was_published_of_it_is_not_published_on(
-    database: str, infra: Infra, topic_prefix: str
+    databases: Databases, infra: Infra, topic_prefix: str
 ) -> None:
-    kafka = settings_for(infra.kafka, infra.kafka_kind, topic_prefix)
-    async with ledger(database) as engine:
-        await record(engine, *fill(20))
-        async with running(Relay(engine, kafka, "shelf", TOPICS).run()):
-            await until(lambda: is_published(engine, 20))
-            # while it runs: a backup from before the last five was put in place
-            await tampered(engine, "CREATE TABLE kept AS TABLE ledger", "DELETE FROM ledger WHERE position > 15")
-            relay = Relay(engine, kafka, "shelf", TOPICS)
+    """A relay that trusts its ledger goes through the same, and tells its readers two stories under one name."""
+    kafka, other = (
+        settings_for(infra.kafka, infra.kafka_kind, f"{topic_prefix}{name}.") for name in ("ours", "trusting")
+    )
+    async with ledger(databases()) as ours, ledger(databases()) as theirs:
+        for engine, settings in ((ours, kafka), (theirs, other)):
+            await record(engine, *fill(20))
+            async with running(Relay(engine, settings, "shelf", TOPICS).run()):
+                await until(lambda engine=engine: is_published(engine, 20))  # type: ignore[misc]
+                # while it runs: a backup from before the last five was put in place
+                await tampered(engine, "CREATE TABLE kept AS TABLE ledger", "DELETE FROM ledger WHERE position > 15")
+        relay, trusting = Relay(ours, kafka, "shelf", TOPICS), TrustingRelay(theirs, other, "shelf", TOPICS)
         there = len(await everything(kafka, JARS))
-        async with running(relay.run()):
+        async with running(relay.run(), trusting.run()):
             await until(lambda: relay.trouble.startswith("ledger: it ends at 15, and 20 was published"))
             # and went on otherwise
-            await record(engine, *fill(5, start=100))
+            for engine in (ours, theirs):
+                await record(engine, *fill(6, start=100))
             await until(lambda: "has another hash" in relay.trouble)
             assert len(await everything(kafka, JARS)) == there, "readers are told nothing of it"
-            await tampered(engine, "UPDATE ledger_meta SET epoch = 'restored'")
-            await until(lambda: is_published(engine, 20))
+            await until(lambda: is_published(theirs, 21))
+            assert not await follows(other, theirs), (
+                "what a trusting relay told its readers follows from nothing they have"
+            )
+            await tampered(ours, "UPDATE ledger_meta SET epoch = 'restored'")
+            await until(lambda: is_published(ours, 21))
             await until(lambda: not relay.trouble)
-        assert len(await everything(kafka, JARS)) == there + 20, "a new life is told from its beginning"
+        assert len(await everything(kafka, JARS)) == there + 21, "a new life is told from its beginning"
+        assert await follows(kafka, ours)
