@@ -24,6 +24,11 @@ KEY_CHANGED = "ledger.key"
 Headers = list[tuple[str, bytes]]
 
 _SPEC = ("ce_specversion", SPEC_VERSION.encode())
+OURS = frozenset(
+    "ce_specversion ce_id ce_source ce_type ce_epoch ce_position ce_previous ce_published ce_hash content-type ce_dataschema"
+    " ce_subject ce_streamversion ce_schemaversion ce_by ce_streamhash ce_cause ce_at ce_time traceparent".split()
+)
+"""The headers that :class:`Meta` has a field for, or that follow from its fields."""
 
 _PORTION = 250
 _DIGITS = re.compile(r"[0-9]{1,18}")
@@ -41,6 +46,7 @@ class Meta(msgspec.Struct, frozen=True, gc=False):
     record in the same partition (0: none), so that a reader sees a gap. ``version`` counts the stream's events from 1.
     ``hash`` chains the ledger, ``stream_hash`` the stream (SHA-256, 32 bytes; empty on markers without events).
     ``published`` is the real time at which the relay sent it, ``recorded_at`` the ledger's own time.
+    ``others`` are headers that are not ours, as they came.
     """
 
     source: str
@@ -60,6 +66,7 @@ class Meta(msgspec.Struct, frozen=True, gc=False):
     stream_hash: bytes = b""
     hash: bytes = b""
     traceparent: str = ""
+    others: tuple[tuple[str, bytes], ...] = ()
 
 
 def to_headers(meta: Meta) -> Headers:
@@ -76,6 +83,7 @@ def to_headers(meta: Meta) -> Headers:
         ("ce_previous", b"%d" % meta.previous),
         ("ce_published", _timestamp(meta.published)),
         ("ce_hash", meta.hash.hex().encode()),
+        *meta.others,
     ]
     if meta.type == MARKER:
         return headers
@@ -116,12 +124,15 @@ def data_schema(name: str, version: int) -> str:
 
 
 def from_headers(headers: Iterable[tuple[str, bytes | None]]) -> Meta:
-    """Read the headers back; headers that are not ours are passed over.
+    """Read the headers back.
 
     Raises:
-        MalformedRecord: a header is missing or cannot be read.
+        MalformedRecord: a header is missing or cannot be read, or one of ours stands there twice.
     """
-    read = _Reader(dict(headers))
+    headers = list(headers)
+    ours = [header for header in headers if header[0] in OURS]
+    read = _Reader(dict(ours))
+    read.once(ours)
     if read.text("ce_specversion") != SPEC_VERSION:
         raise MalformedRecord(f"header ce_specversion is not {SPEC_VERSION}")
     name = read.text("ce_type")
@@ -147,6 +158,7 @@ def from_headers(headers: Iterable[tuple[str, bytes | None]]) -> Meta:
         stream_hash=read.octets("ce_streamhash"),
         hash=read.octets("ce_hash"),
         traceparent=read.text("traceparent", ""),
+        others=tuple((name, value or b"") for name, value in headers if name not in OURS),
     )
 
 
@@ -232,8 +244,16 @@ def _metas(columns: Mapping[str, list[Any]], count: int) -> list[Meta | Malforme
             map(unhexlify, columns["ce_streamhash"]) if "ce_streamhash" in columns else repeat(b""),
             map(unhexlify, columns["ce_hash"]) if "ce_hash" in columns else repeat(b""),
             _repeated(columns["traceparent"]) if "traceparent" in columns else repeat(""),
+            _others(columns),
         )
     )
+
+
+def _others(columns: Mapping[str, list[Any]]) -> Iterable[tuple[tuple[str, bytes], ...]]:
+    names = [name for name in columns if name not in OURS]
+    if not names:
+        return repeat(())
+    return zip(*([(name, value or b"") for value in columns[name]] for name in names), strict=True)
 
 
 def _required(values: list[bytes]) -> list[bytes]:
@@ -281,6 +301,12 @@ class _Reader:
 
     def __init__(self, headers: Mapping[str, bytes | None]) -> None:
         self._headers = headers
+
+    def once(self, headers: Sequence[tuple[str, bytes | None]]) -> None:
+        """Which of two is meant nobody can say."""
+        if len(headers) != len(self._headers):
+            names = [name for name, _ in headers]
+            raise MalformedRecord(f"header {next(name for name in names if names.count(name) > 1)} stands there twice")
 
     def text(self, name: str, default: str | None = None) -> str:
         """UTF-8; without a default it must be there and not be empty."""

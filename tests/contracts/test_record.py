@@ -12,6 +12,7 @@ from xiapai_contracts.headers import EVENT_HEADERS, KEY_HEADERS, MARKER_HEADERS
 from xiapai_contracts.record import (
     KEY_CHANGED,
     MARKER,
+    OURS,
     MalformedRecord,
     Meta,
     from_headers,
@@ -75,10 +76,18 @@ def test_what_is_written_is_read_back(meta: Meta) -> None:
 
 
 @given(EVENTS, st.randoms())
-def test_neither_order_nor_headers_of_others_matter(meta: Meta, random: object) -> None:
-    headers = [*to_headers(meta), ("x-other", b"\xff"), ("ce_other", b"\xff")]
+def test_order_does_not_matter_and_headers_of_others_are_kept(meta: Meta, random: object) -> None:
+    headers = [*to_headers(meta), ("x-other", b"\xff"), ("ce_other", b"\xff"), ("ce_other", b"")]
     random.shuffle(headers)  # type: ignore[attr-defined]
-    assert from_headers(headers) == meta
+    read = from_headers(headers)
+    assert replace(read, others=()) == meta
+    assert read.others == tuple(header for header in headers if "other" in header[0])
+    assert sorted(to_headers(read)) == sorted(headers)
+
+
+def test_a_header_that_stands_there_twice_says_nothing() -> None:
+    with pytest.raises(MalformedRecord, match="ce_position stands there twice"):
+        from_headers([*to_headers(ARRIVED), ("ce_position", b"1")])
 
 
 @given(EVENTS | KEYS | MARKERS)
@@ -86,7 +95,7 @@ def test_headers_are_as_the_asyncapi_document_says(meta: Meta) -> None:
     schema = {MARKER: MARKER_HEADERS, KEY_CHANGED: KEY_HEADERS}.get(meta.type, EVENT_HEADERS)
     headers = {name: value.decode() for name, value in to_headers(meta)}
     jsonschema.Draft202012Validator(schema).validate(headers)
-    assert set(headers) <= set(schema["properties"])
+    assert set(headers) <= set(schema["properties"]) <= OURS
 
 
 def test_names_of_cloudevents_attributes_are_lower_case_letters_and_digits() -> None:
@@ -192,6 +201,7 @@ OTHERS: list[list[tuple[str, bytes | None]]] = [
     list(to_headers(replace(ARRIVED, type=KEY_CHANGED, version=0))),
     list(to_headers(replace(ARRIVED, type=KEY_CHANGED, version=1))),
     list(to_headers(replace(ARRIVED, cause="reporting/1", by="", traceparent="t"))),
+    [*to_headers(ARRIVED), ("x-other", b"\xff"), ("x-empty", None)],
     [],
     [("ce_type", b"posting.arrived")],
 ]

@@ -1,5 +1,6 @@
 """What a batch becomes in the handler's database: once, in order, or parked. Records by hand, PostgreSQL real."""
 
+from base64 import b64decode
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -235,6 +236,21 @@ async def test_poison_parks_its_stream_and_no_other(engine: AsyncEngine, reading
     (queue,) = await deadletters.list_parked(engine)
     assert (queue.stream, queue.count, queue.position) == ("b", 3, 2)
     assert queue.reason.startswith("ValueError") and "bitter" not in queue.reason
+
+
+async def test_whatever_is_parked_keeps_its_headers(engine: AsyncEngine, reading: Reading) -> None:
+    log = Log()
+    for stream in "aab":
+        log.event(stream)
+    log.event("c", source="cellar")
+    for one in log.records:
+        one.headers = [*one.headers, ("x-mirrored-from", b"\xfe other house")]
+    reading.shelf.poison = {"a"}
+    await reading.read(log.records)
+    async with engine.connect() as connection:
+        rows = (await connection.execute(text('SELECT "offset", headers FROM dead_letters'))).all()
+    kept = {offset: {(name, b64decode(value)) for name, value in headers} for offset, headers in rows}
+    assert kept == {one.offset: set(one.headers) for one in log.records if one.key != b"b"}
 
 
 async def test_an_event_that_cannot_be_decoded_parks_its_stream(engine: AsyncEngine, reading: Reading) -> None:
