@@ -57,8 +57,8 @@ async def publish(engine: AsyncEngine, kafka: KafkaSettings, topics: tuple[Topic
         async with engine.connect() as connection:
             await connection.execution_options(isolation_level="AUTOCOMMIT")
             end = await head(connection)
-            first, began = await _checkpoint(connection, running, 1)
-            _, ended = await _checkpoint(connection, running, end)
+            first, began = await _published(relay, running, 1)
+            _, ended = await _published(relay, running, end)
             await _marked(connection, sum(topic.partitions for topic in topics if topic.events))
         return ended - began, end - first
     finally:
@@ -67,15 +67,13 @@ async def publish(engine: AsyncEngine, kafka: KafkaSettings, topics: tuple[Topic
             await running
 
 
-async def _checkpoint(connection: AsyncConnection, running: asyncio.Task[None], least: int) -> tuple[int, float]:
-    """The relay's checkpoint once it is at ``least``, and when that was seen."""
-    while True:
-        position = int(await connection.scalar(text("SELECT max(position) FROM relay")) or 0)
-        if position >= least:
-            return position, monotonic()
+async def _published(relay: Relay, running: asyncio.Task[None], least: int) -> tuple[int, float]:
+    """Its checkpoint once it is at ``least``, and when that was seen."""
+    while relay.position < least:
         if running.done():
             running.result()
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.01)
+    return relay.position, monotonic()
 
 
 async def _marked(connection: AsyncConnection, partitions: int) -> None:

@@ -6,9 +6,9 @@ ledger up to its position. A compacted topic carries no markers, since Kafka ref
 """
 
 import re
-from binascii import unhexlify
+from binascii import hexlify, unhexlify
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, tzinfo
 from functools import lru_cache
 from itertools import chain, repeat
 from typing import Any
@@ -23,7 +23,6 @@ KEY_CHANGED = "ledger.key"
 
 Headers = list[tuple[str, bytes]]
 
-_SPEC = ("ce_specversion", SPEC_VERSION.encode())
 OURS = frozenset(
     "ce_specversion ce_id ce_source ce_type ce_epoch ce_position ce_previous ce_published ce_hash content-type ce_dataschema"
     " ce_subject ce_streamversion ce_schemaversion ce_by ce_streamhash ce_cause ce_at ce_time traceparent".split()
@@ -76,13 +75,12 @@ def to_headers(meta: Meta) -> Headers:
         ValueError: a time without its offset.
     """
     headers: Headers = [
-        _SPEC,
-        ("ce_id", (meta.id or f"{meta.epoch}/{meta.position}").encode()),
         *_source(meta.source, meta.type, meta.epoch),
+        ("ce_id", (meta.id or f"{meta.epoch}/{meta.position}").encode()),
         ("ce_position", b"%d" % meta.position),
         ("ce_previous", b"%d" % meta.previous),
-        ("ce_published", _timestamp(meta.published)),
-        ("ce_hash", meta.hash.hex().encode()),
+        ("ce_published", _timestamp(meta.published, meta.published.tzinfo)),
+        ("ce_hash", hexlify(meta.hash)),
         *meta.others,
     ]
     if meta.type == MARKER:
@@ -93,14 +91,14 @@ def to_headers(meta: Meta) -> Headers:
         ("ce_streamversion", b"%d" % meta.version),
         ("ce_schemaversion", b"%d" % meta.schema),
         ("ce_by", meta.by.encode()),
-        ("ce_streamhash", meta.stream_hash.hex().encode()),
+        ("ce_streamhash", hexlify(meta.stream_hash)),
     ]
     if meta.cause:
         headers.append(("ce_cause", meta.cause.encode()))
     if meta.at is not None:
-        headers.append(("ce_at", _timestamp(meta.at)))
+        headers.append(("ce_at", _timestamp(meta.at, meta.at.tzinfo)))
     if meta.recorded_at is not None:
-        headers.append(("ce_time", _timestamp(meta.recorded_at)))
+        headers.append(("ce_time", _timestamp(meta.recorded_at, meta.recorded_at.tzinfo)))
     if meta.traceparent:
         headers.append(("traceparent", meta.traceparent.encode()))
     return headers
@@ -108,7 +106,8 @@ def to_headers(meta: Meta) -> Headers:
 
 @lru_cache(maxsize=1024)
 def _source(source: str, kind: str, epoch: str) -> tuple[tuple[str, bytes], ...]:
-    return ("ce_source", f"/{source}".encode()), ("ce_type", kind.encode()), ("ce_epoch", epoch.encode())
+    named = ("ce_source", f"/{source}".encode()), ("ce_type", kind.encode()), ("ce_epoch", epoch.encode())
+    return ("ce_specversion", SPEC_VERSION.encode()), *named
 
 
 @lru_cache(maxsize=1024)
@@ -283,16 +282,12 @@ def _moments(values: list[bytes]) -> Iterable[datetime]:
     return map(known.__getitem__, values)
 
 
-def _timestamp(moment: datetime) -> bytes:
-    offset = moment.utcoffset()
-    if offset is None:
+@lru_cache(maxsize=1024)
+def _timestamp(moment: datetime, _zone: tzinfo | None) -> bytes:
+    """A wave is published at one moment, a group recorded at one. Without the zone in the key, the same moment of two zones
+    would be taken for one text."""
+    if moment.utcoffset() is None:
         raise ValueError("a time without its offset cannot be published")
-    return _written(moment, offset)
-
-
-@lru_cache(maxsize=256)
-def _written(moment: datetime, _offset: timedelta) -> bytes:
-    """Without the offset in the key, the same moment of two zones would be taken for one text."""
     return moment.isoformat().encode()
 
 

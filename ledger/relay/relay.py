@@ -30,8 +30,8 @@ from ledger.trouble import is_trouble, named
 
 log = logging.getLogger(__name__)
 
-PORTION = 2000
-CHECKPOINT_SECONDS = 0.05
+PORTION = 4000
+CHECKPOINT_SECONDS = 0.2
 MARKER_SECONDS = 0.1  # who waits for their own command waits for its marker
 BEAT_SECONDS = 1.0
 LOOK_SECONDS = 5.0
@@ -80,6 +80,11 @@ class Relay:
         self.lag = 0
         self.last_progress = monotonic()
         self.trouble = ""
+
+    @property
+    def position(self) -> int:
+        """How far the ledger is published, as the checkpoint says; 0 before this relay has led."""
+        return self._stored.position
 
     async def run(self) -> None:
         """Wait until leading, then publish, for ever; a failure that is neither the broker's nor the database's ends
@@ -238,7 +243,7 @@ class Relay:
     def _build(
         self, publisher: Publisher, epoch: str, tails: dict[Partition, int], portion: Portion
     ) -> tuple[Wave, Wave]:
-        now = datetime.now(UTC)
+        now, exporting = datetime.now(UTC), tracing.exporting()
         keys: Wave = defaultdict(Queue)
         wave: Wave = defaultdict(Queue)
         for row in portion.keys:
@@ -264,7 +269,7 @@ class Relay:
             partition = (topic.name, partition_of(recorded.stream, topic.partitions))
             queue = wave[partition]
             meta = self._meta(recorded, epoch, tails.get(partition, 0), now)
-            if tracing.exporting():
+            if exporting:
                 queue.parts.append(made := self._part(recorded, topic, partition))
                 meta = msgspec.structs.replace(meta, traceparent=made.traceparent)
             publisher.add(queue, recorded.stream.encode(), recorded.data, to_headers(meta))
@@ -283,24 +288,25 @@ class Relay:
         return tracing.part(f"publish {self._service}", recorded.trace, "producer", attributes)
 
     def _meta(self, recorded: Recorded, epoch: str, previous: int, now: datetime) -> Meta:
+        # In the order of its fields: with seventeen names it takes 0.84 us, without 0.17.
         return Meta(
-            source=self._service,
-            type=recorded.name,
-            epoch=epoch,
-            position=recorded.position,
-            previous=previous,
-            published=now,
-            id=str(recorded.id),
-            stream=recorded.stream,
-            version=recorded.version,
-            schema=recorded.schema,
-            by=recorded.by,
-            cause=recorded.cause,
-            at=recorded.at,
-            recorded_at=recorded.recorded_at,
-            stream_hash=recorded.stream_hash,
-            hash=recorded.hash,
-            traceparent=recorded.trace,
+            self._service,
+            recorded.name,
+            epoch,
+            recorded.position,
+            previous,
+            now,
+            str(recorded.id),
+            recorded.stream,
+            recorded.version,
+            recorded.schema,
+            recorded.by,
+            recorded.cause,
+            recorded.at,
+            recorded.recorded_at,
+            recorded.stream_hash,
+            recorded.hash,
+            recorded.trace,
         )
 
     async def _ship(
