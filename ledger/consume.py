@@ -19,6 +19,7 @@ from xiapai_contracts.record import MalformedRecord
 from xiapai_contracts.topic import Topic
 
 from ledger import watermark
+from ledger.database import transaction
 from ledger.deliver import Batch, Fenced, Handler, Prepared, StillConflicting, apply, halves, prepare
 from ledger.ending import all_of, ended
 from ledger.entry import Unavailable
@@ -151,7 +152,7 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
         """Find out where to read in the partitions that we were given, and go there."""
         wanted, generation = set(self._fresh), self._generation
         try:
-            async with self._engine.begin() as connection:
+            async with transaction(self._engine) as connection:
                 marks = await watermark.load(connection, self.handler.name, wanted)
         except Exception as error:
             if not is_trouble(error):

@@ -1,6 +1,8 @@
 """How a process reaches a database."""
 
 import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
@@ -44,6 +46,24 @@ async def driver(connection: AsyncConnection) -> asyncpg.Connection:
     found = (await connection.get_raw_connection()).driver_connection
     assert found is not None
     return found
+
+
+@asynccontextmanager
+async def transaction(engine: AsyncEngine, *settings: str) -> AsyncIterator[AsyncConnection]:
+    """A transaction that asyncpg begins and ends, each in one exchange; what SQLAlchemy executes on the connection belongs
+    to it as well. ``settings`` (`name = value`) hold for it alone. After a failure the connection is given up."""
+    async with engine.connect() as connection:
+        await connection.execution_options(isolation_level="AUTOCOMMIT")
+        raw = await driver(connection)
+        try:
+            await raw.execute("; ".join(("BEGIN", *(f"SET LOCAL {one}" for one in settings))))
+            yield connection
+            ended = await raw.execute("COMMIT")
+            if ended != "COMMIT":
+                raise RuntimeError(f"a statement had failed: {ended}")
+        except BaseException:
+            await connection.invalidate()
+            raise
 
 
 def _tls(url: URL) -> dict[str, Any]:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, any_, delete, func, literal, select, text, update
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy import ColumnElement, delete, func, literal, select, text, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from xiapai_contracts.event import Codec
 from xiapai_contracts.record import KEY_CHANGED, Headers, from_headers
 
 from ledger import watermark
+from ledger.database import driver
 from ledger.reason import reason_of
 from ledger.schema import dead_letters as table
 from ledger.sift import Delivered, Letter
@@ -91,13 +92,13 @@ async def park(connection: AsyncConnection, handler: str, letters: Sequence[Lett
         await connection.execute(insert(table).values(**values).on_conflict_do_nothing())
 
 
+_PARKED = "SELECT DISTINCT stream FROM dead_letters WHERE handler = $1 AND stream = ANY($2::text[])"
+
+
 async def parked_streams(connection: AsyncConnection, handler: str, streams: Collection[str]) -> set[str]:
     """Those of ``streams`` that wait in this handler."""
-    wanted = literal(list(streams), ARRAY(Text))
-    found = await connection.execute(
-        select(table.c.stream).distinct().where(table.c.handler == handler, table.c.stream == any_(wanted))
-    )
-    return {row.stream for row in found}
+    found = await (await driver(connection)).fetch(_PARKED, handler, list(streams))
+    return {row["stream"] for row in found}
 
 
 async def list_parked(engine: AsyncEngine, handler: str | None = None) -> list[Parked]:

@@ -14,6 +14,7 @@ from xiapai_contracts.event import Codec
 from xiapai_contracts.topic import Topic
 
 from ledger import deadletters, tracing, watermark
+from ledger.database import transaction
 from ledger.entry import Unavailable, VersionConflict
 from ledger.fetched import Fetched
 from ledger.kafka import Partition
@@ -205,9 +206,9 @@ async def _written(
 ) -> tuple[Outcome, list[Letter]]:
     batches, outcome, letters = prepared.batches, prepared.outcome, list(prepared.letters)
     streams = {one.meta.stream for one in prepared.events}
-    async with engine.begin() as connection:
-        # No wait for the disk: what a crash of the server takes back, it takes back with its watermark, and so it comes again.
-        there = await watermark.take(connection, handler.name, batches, hurry=True)
+    # No wait for the disk: what a crash of the server takes back, it takes back with its watermark, and so it comes again.
+    async with transaction(engine, "synchronous_commit = off") as connection:
+        there = await watermark.take(connection, handler.name, batches)
         if any(there.get(partition) != batch.held for partition, batch in batches.items()):
             raise Fenced(handler.name)
         parked = await deadletters.parked_streams(connection, handler.name, streams) if streams else set()

@@ -1,11 +1,13 @@
 """How far the relay has come, as the ledger's database remembers it."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from ledger.database import driver
 from ledger.kafka import Partition
 from ledger.schema import events, meta
 from ledger.schema import published as table
@@ -67,6 +69,17 @@ async def load(connection: AsyncConnection) -> Checkpoint:
     return Checkpoint(epoch, row.position, await hash_at(connection, row.position), row.key_changes, partitions)
 
 
+# By asyncpg itself: it follows each wave of a few events, while those who read them want the same processors.
+_STORE = """
+UPDATE relay SET epoch = $1, position = $2, key_changes = $3, partitions = CAST($4::text AS jsonb), at = now()
+ WHERE $5::text IS NULL OR (epoch, position, key_changes) = ($5, $6::bigint, $7::bigint)
+"""
+_BEGIN = """
+INSERT INTO relay (one, epoch, position, key_changes, partitions, at)
+VALUES (true, $1, $2, $3, CAST($4::text AS jsonb), now())
+"""
+
+
 async def store(connection: AsyncConnection, new: Checkpoint, old: Checkpoint | None) -> None:
     """Write ``new`` over ``old`` (None: over whatever is there).
 
@@ -80,23 +93,14 @@ async def store(connection: AsyncConnection, new: Checkpoint, old: Checkpoint | 
             "offset": reached.offset,
             "at": reached.at,
         }
-    values = {
-        "epoch": new.epoch,
-        "position": new.position,
-        "key_changes": new.keys,
-        "partitions": partitions,
-        "at": func.now(),
-    }
-    change = update(table).values(**values)
-    if old is not None:
-        change = change.where(
-            table.c.epoch == old.epoch, table.c.position == old.position, table.c.key_changes == old.keys
-        )
-    if (await connection.execute(change)).rowcount == 1:
+    before = (None, None, None) if old is None else (old.epoch, old.position, old.keys)
+    values = (new.epoch, new.position, new.keys, json.dumps(partitions), *before)
+    raw = await driver(connection)
+    if await raw.execute(_STORE, *values) == "UPDATE 1":
         return
     if old is not None:
         raise Moved
-    await connection.execute(insert(table).values(one=True, **values))
+    await raw.execute(_BEGIN, *values[:4])
 
 
 async def hash_at(connection: AsyncConnection, position: int) -> bytes:

@@ -3,34 +3,31 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from time import monotonic
-from typing import Any
 
 import msgspec
 from aiokafka.errors import KafkaError
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 from xiapai_contracts.record import KEY_CHANGED, MARKER, Meta, to_headers
 from xiapai_contracts.topic import Topic
 
 from ledger import reader, tracing
+from ledger.database import driver
 from ledger.ending import ended
 from ledger.kafka import KafkaSettings, Partition, TopicMismatch, describe, ensure_topics, partition_of
 from ledger.recorded import Recorded
 from ledger.relay.checkpoint import Checkpoint, Contradicted, Moved, Reached, load, look, store, taken_back
 from ledger.relay.leadership import POLL_SECONDS, Leadership, LeadershipLost, first_to_end
+from ledger.relay.portion import Portion, read
 from ledger.relay.publisher import Publisher, Queue
 from ledger.relay.witness import LogLost, Witness
-from ledger.schema import keyring as keys_table
 from ledger.trouble import is_trouble, named
 
 log = logging.getLogger(__name__)
 
-PORTION = 4000
 CHECKPOINT_SECONDS = 0.2
 MARKER_SECONDS = 0.1  # who waits for their own command waits for its marker
 BEAT_SECONDS = 1.0
@@ -39,19 +36,6 @@ READ_BACK_EVERY = 6
 PAUSE_SECONDS = (0.2, 5.0)
 
 Wave = dict[Partition, Queue]
-
-
-@dataclass(frozen=True, slots=True)
-class Portion:
-    """What was read from the ledger at once, and the changes of keys that were there by then."""
-
-    events: list[Recorded]
-    keys: Sequence[Any]
-
-    @property
-    def full(self) -> bool:
-        """There may be more."""
-        return PORTION in (len(self.events), len(self.keys))
 
 
 class Relay:
@@ -175,20 +159,20 @@ class Relay:
         stored_at = marked_at = beat_at = float("-inf")
         unmarked = True
         shipping: asyncio.Task[Checkpoint] | None = None
-        async with reader.Bell(self._engine, POLL_SECONDS) as bell, self._engine.connect() as reading:
-            await reading.execution_options(isolation_level="AUTOCOMMIT")
+        async with reader.Bell(self._engine, POLL_SECONDS) as bell, self._engine.connect() as connection:
+            reading = await driver(connection)
             ringing = asyncio.ensure_future(bell.wait())
             try:
                 while True:
                     # Where there is more than one portion, the next is read and built while the wave before is on its way.
-                    portion = await self._read(reading, after, keys)
+                    portion = await read(reading, after, keys if self._keyring else None)
                     waves = self._build(publisher, current.epoch, tails, portion)
                     if shipping is not None:
                         current = await shipping
                         shipping = None
                         unmarked = True
                     now = monotonic()
-                    idle = not portion.events and not portion.keys
+                    idle = portion.empty
                     if current != self._stored and (idle or now - stored_at >= CHECKPOINT_SECONDS):
                         await self._store(leadership, current)
                         stored_at = now
@@ -220,25 +204,13 @@ class Relay:
                         ringing.result()
                         ringing = asyncio.ensure_future(bell.wait())
             finally:
+                await connection.invalidate()  # SQLAlchemy does not see what became of it
                 await ended([ringing] if shipping is None else [ringing, shipping])
 
     async def _store(self, leadership: Leadership, current: Checkpoint) -> None:
         before = self._stored
         await leadership.ask(lambda connection: store(connection, current, before))
         self._stored = current
-
-    async def _read(self, connection: AsyncConnection, after: int, keys: int) -> Portion:
-        events = await reader.read(connection, after, PORTION)
-        if self._keyring is None:
-            return Portion(events, [])
-        # Read after the events, sent before them: a key is there when the first event that needs it is.
-        changes = await connection.execute(
-            select(keys_table.c.stream, keys_table.c.wrapped, keys_table.c.change)
-            .where(keys_table.c.change > keys)
-            .order_by(keys_table.c.change)
-            .limit(PORTION)
-        )
-        return Portion(events, changes.all())
 
     def _build(
         self, publisher: Publisher, epoch: str, tails: dict[Partition, int], portion: Portion

@@ -10,6 +10,7 @@ from xiapai_contracts.registry import HEADS
 
 from chassis.seal import Kek
 from ledger import reader, watermark
+from ledger.database import transaction
 from ledger.deliver import Delivered
 from ledger.kafka import Partition
 from ledger.schema import keyring
@@ -83,6 +84,6 @@ class Filling:
             )
             for (topic, number), position in self._marks.items()
         }
-        async with self._engine.begin() as connection:
+        async with transaction(self._engine) as connection:
             await watermark.load(connection, self._build.handler, self._marks)
             await watermark.save(connection, self._build.handler, saved)
