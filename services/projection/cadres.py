@@ -57,7 +57,8 @@ class Cadre(Struct, frozen=True, gc=False):
 
 
 def read(row: Any) -> Cadre:
-    return Cadre(row.person, row.known_from, row.recorded_at, row.unit, row.rank, row.duty, row.sex, row.party)
+    person, known_from, _, recorded_at, unit, rank, duty, sex, party = row
+    return Cadre(person, known_from, recorded_at, unit, rank, duty, sex, party)
 
 
 async def project(connection: AsyncConnection, events: list[Delivered]) -> None:

@@ -66,7 +66,7 @@ class Filling:
             await self.catch_up()
 
     async def _take(self, items: Sequence[Delivered]) -> None:
-        async with self._engine.begin() as connection:
+        async with transaction(self._engine) as connection:
             await use(connection, self._build)
             await project(connection, items, self._kek)
         for item in items:

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from xiapai_contracts.registry import HEADS, KEYS, PERSONS, POSTINGS, UNITS
 
 from chassis.seal import Kek
+from ledger.database import driver
 from ledger.deliver import Delivered, Handler
 from services.projection import cadres, events, persons, postings, units
 from services.projection.builds import Build
@@ -15,12 +15,12 @@ TOPICS = (UNITS, PERSONS, POSTINGS, KEYS, HEADS)
 
 # In one round trip what the build tells, and that the rest of the transaction means its tables. Plans are made anew,
 # since a table that grows from nothing is soon another than the one that an old plan was made for.
-_EPOCH = text("""
-SELECT epoch, former, set_config('search_path', :path, true), set_config('plan_cache_mode', 'force_custom_plan', true)
-  FROM public.builds WHERE id = :id
-""")
-_BORN = text("UPDATE public.builds SET epoch = COALESCE(epoch, :epoch) WHERE id = :id RETURNING epoch")
-_SUCCEEDED = text("UPDATE public.builds SET successor = :epoch WHERE id = :id")
+_EPOCH = """
+SELECT epoch, former, set_config('search_path', $2, true), set_config('plan_cache_mode', 'force_custom_plan', true)
+  FROM public.builds WHERE id = $1
+"""
+_BORN = "UPDATE public.builds SET epoch = COALESCE(epoch, $2) WHERE id = $1 RETURNING epoch"
+_SUCCEEDED = "UPDATE public.builds SET successor = $2 WHERE id = $1"
 
 
 def handler(build: Build, kek: Kek) -> Handler:
@@ -37,16 +37,17 @@ def handler(build: Build, kek: Kek) -> Handler:
 async def _of_its_life(connection: AsyncConnection, build: Build, delivered: Sequence[Delivered]) -> list[Delivered]:
     """Those of the ledger's life that the build tells. Of a later life it only notes the name, so that another build
     is begun; of a build that was dropped, nothing is left to do."""
-    row = (await connection.execute(_EPOCH, {"id": build.id, "path": f"{build.schema}, public"})).one_or_none()
+    raw = await driver(connection)
+    row = await raw.fetchrow(_EPOCH, build.id, f"{build.schema}, public")
     if row is None:
         return []
-    epoch = row.epoch
+    epoch = row["epoch"]
     if epoch is None:
         # Others may be at their first batch too: one names the life, and all keep to it.
-        epoch = await connection.scalar(_BORN, {"id": build.id, "epoch": delivered[0].meta.epoch})
-    others = {item.meta.epoch for item in delivered} - {epoch, *row.former}
+        epoch = await raw.fetchval(_BORN, build.id, delivered[0].meta.epoch)
+    others = {item.meta.epoch for item in delivered} - {epoch, *row["former"]}
     for other in others:
-        await connection.execute(_SUCCEEDED, {"id": build.id, "epoch": other})
+        await raw.execute(_SUCCEEDED, build.id, other)
     return [item for item in delivered if item.meta.epoch == epoch]
 
 

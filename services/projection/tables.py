@@ -1,7 +1,8 @@
 """How read models keep and write their rows.
 
 The tables of one build stand in a PostgreSQL schema of their own and are named without it: who reads or writes sets
-the search path of the transaction (:mod:`services.projection.builds`).
+the search path of the transaction (:mod:`services.projection.builds`). They are written through asyncpg itself, as
+watermarks are (:mod:`ledger.watermark`).
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,9 +10,11 @@ from functools import cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, DateTime, MetaData, Table, Text, TextClause, text
+from sqlalchemy import BigInteger, DateTime, MetaData, Table, Text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ledger.database import driver
 
 metadata = MetaData()
 
@@ -29,21 +32,21 @@ async def upsert(connection: AsyncConnection, table: Table, rows: Sequence[tuple
     """Write rows (values in the order of the table's columns) in one statement; those of a key already there replace
     it. A key may stand in ``rows`` once."""
     if rows:
-        await connection.execute(_upsert(table), {"rows": _document(table, rows)})
+        await (await driver(connection)).execute(_upsert(table), _document(table, rows))
 
 
 async def latest_of(connection: AsyncConnection, table: Table, keys: Iterable[str]) -> Sequence[Any]:
     """Of each of these keys (the table's first column) the latest version, which is the one that holds: one step into the
     primary key, however long its history is."""
-    return (await connection.execute(_latest(table), {"keys": list(keys)})).all()
+    return list(await (await driver(connection)).fetch(_latest(table), list(keys)))
 
 
 @cache
-def _latest(table: Table) -> TextClause:
+def _latest(table: Table) -> str:
     key = table.columns[0].name
-    return text(
-        f"SELECT t.* FROM unnest(CAST(:keys AS text[])) AS k (key) CROSS JOIN LATERAL "
-        f"(SELECT * FROM {table.name} WHERE {key} = k.key ORDER BY known_from DESC LIMIT 1) t"
+    return (
+        f"SELECT {', '.join(f't.{column.name}' for column in table.columns)} FROM unnest($1::text[]) AS k (key) CROSS JOIN"
+        f" LATERAL (SELECT * FROM {table.name} WHERE {key} = k.key ORDER BY known_from DESC LIMIT 1) t"
     )
 
 
@@ -53,30 +56,28 @@ async def write_versions(
     """In one statement end the rows of ``ended`` (key, known_from, known_to), which stand in the table, and write rows
     as `upsert` does. (A row that only ends is not sent whole: half of what the client does for a batch.)"""
     keys, since, until = zip(*ended, strict=True) if ended else ((), (), ())
-    values = {"ended": list(keys), "ended_from": list(since), "ended_to": list(until), "rows": _document(table, rows)}
-    await connection.execute(_versions(table), values)
+    await (await driver(connection)).execute(_versions(table), _document(table, rows), keys, since, until)
 
 
 @cache
-def _versions(table: Table) -> TextClause:
+def _versions(table: Table) -> str:
     key = table.columns[0].name
-    return text(
+    return (
         f"WITH ended AS (UPDATE {table.name} AS t SET known_to = e.known_to "
-        "FROM unnest(CAST(:ended AS text[]), CAST(:ended_from AS bigint[]), CAST(:ended_to AS bigint[])) "
-        f"AS e (key, known_from, known_to) WHERE t.{key} = e.key AND t.known_from = e.known_from) {_upsert(table).text}"
+        f"FROM unnest($2::text[], $3::bigint[], $4::bigint[]) AS e (key, known_from, known_to) "
+        f"WHERE t.{key} = e.key AND t.known_from = e.known_from) {_upsert(table)}"
     )
 
 
 @cache
-def _upsert(table: Table) -> TextClause:
+def _upsert(table: Table) -> str:
     names = [column.name for column in table.columns]
     kinds = {column.name: column.type.compile(_dialect).split(" COLLATE")[0] for column in table.columns}
     columns, typed = ", ".join(names), ", ".join(f"{n} {kinds[n]}" for n in names)
     key = [column.name for column in table.primary_key]
     rest = ", ".join(f"{n} = excluded.{n}" for n in names if n not in key)
-    return text(
-        f"INSERT INTO {table.name} ({columns}) "
-        f"SELECT {columns} FROM json_to_recordset(CAST(:rows AS json)) AS r ({typed}) "
+    return (
+        f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM json_to_recordset($1::text::json) AS r ({typed}) "
         f"ON CONFLICT ({', '.join(key)}) DO " + (f"UPDATE SET {rest}" if rest else "NOTHING")
     )
 

@@ -87,18 +87,18 @@ class Unit(Struct, frozen=True, gc=False):
 
 def read(row: Any) -> Unit:
     return Unit(
-        unit=row.unit,
-        known_from=row.known_from,
-        recorded_at=row.recorded_at,
-        kind=UnitKind(row.kind),
-        credit_code=row.credit_code,
-        poor_village=row.poor_village,
-        division=row.division,
-        names=Timeline.of(row.name_since, row.names),
-        parents=Timeline.of(row.parent_since, row.parents),
-        merged_on=row.merged_on,
-        merged_into=row.merged_into,
-        closed_on=row.closed_on,
+        unit=row["unit"],
+        known_from=row["known_from"],
+        recorded_at=row["recorded_at"],
+        kind=UnitKind(row["kind"]),
+        credit_code=row["credit_code"],
+        poor_village=row["poor_village"],
+        division=row["division"],
+        names=Timeline.of(row["name_since"], row["names"]),
+        parents=Timeline.of(row["parent_since"], row["parents"]),
+        merged_on=row["merged_on"],
+        merged_into=row["merged_into"],
+        closed_on=row["closed_on"],
     )
 
 

@@ -40,7 +40,7 @@ async def project(
         return
     key = table.columns[0].name
     found = await latest_of(connection, table, {key_of(d.event) for d in events})
-    there: dict[str, V] = {getattr(row, key): read(row) for row in found}
+    there: dict[str, V] = {row[key]: read(row) for row in found}
     now = dict(there)
     ended: list[tuple[str, int, int]] = []
     written: list[tuple[Any, ...]] = []
