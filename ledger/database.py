@@ -10,6 +10,8 @@ from sqlalchemy import URL, event, make_url
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from ledger.trouble import is_trouble
+
 
 def connect(dsn: str | URL, *, application: str = "xiapai", pool_size: int = 20, **options: Any) -> AsyncEngine:
     """An engine over asyncpg for ``postgresql://user:password@host:port/database``. Opens nothing yet.
@@ -49,21 +51,32 @@ async def driver(connection: AsyncConnection) -> asyncpg.Connection:
 
 
 @asynccontextmanager
-async def transaction(engine: AsyncEngine, *settings: str) -> AsyncIterator[AsyncConnection]:
+async def transaction(engine: AsyncEngine, *settings: str, mode: str = "") -> AsyncIterator[AsyncConnection]:
     """A transaction that asyncpg begins and ends, each in one exchange; what SQLAlchemy executes on the connection belongs
-    to it as well. ``settings`` (`name = value`) hold for it alone. After a failure the connection is given up."""
+    to it as well. ``settings`` (`name = value`) hold for it alone, ``mode`` is what BEGIN says."""
     async with engine.connect() as connection:
         await connection.execution_options(isolation_level="AUTOCOMMIT")
         raw = await driver(connection)
         try:
-            await raw.execute("; ".join(("BEGIN", *(f"SET LOCAL {one}" for one in settings))))
+            await raw.execute("; ".join((f"BEGIN {mode}", *(f"SET LOCAL {one}" for one in settings))))
             yield connection
             ended = await raw.execute("COMMIT")
             if ended != "COMMIT":
                 raise RuntimeError(f"a statement had failed: {ended}")
-        except BaseException:
-            await connection.invalidate()
+        except BaseException as error:
+            if isinstance(error, Exception) and not is_trouble(error) and not raw.is_closed():
+                await raw.execute("ROLLBACK")
+            else:
+                await connection.invalidate()
             raise
+
+
+@asynccontextmanager
+async def moment(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A connection that sees the database at one moment, that of its first question, and cannot write. Writers do not
+    wait for it."""
+    async with transaction(engine, mode="ISOLATION LEVEL REPEATABLE READ, READ ONLY") as connection:
+        yield connection
 
 
 def _tls(url: URL) -> dict[str, Any]:

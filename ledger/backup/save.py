@@ -9,6 +9,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from ledger.backup.folder import Checkpoint, File, Packed, Report
+from ledger.database import moment
 from ledger.migrate import LEDGER_TABLE
 from ledger.reader import head
 from ledger.relay.checkpoint import hash_at
@@ -34,15 +35,13 @@ KEYS = Saved("keyring", "SELECT * FROM keyring")
 
 @asynccontextmanager
 async def snapshot(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """A connection that sees the database at one moment, which is now, and cannot write. Writers do not wait for it.
+    """The database as it is now, to be read only.
 
     Positions are given under a lock that is held until the commit, so a snapshot holds all events up to its head.
     """
-    async with engine.connect() as connection:
-        await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        async with connection.begin():
-            await connection.execute(text("SELECT 1"))  # the first statement takes the snapshot
-            yield connection
+    async with moment(engine) as connection:
+        await connection.execute(text("SELECT 1"))  # the first statement takes the snapshot
+        yield connection
 
 
 async def checkpoint(connection: AsyncConnection, service: str, version_tables: Sequence[str] = ()) -> Checkpoint:

@@ -10,6 +10,7 @@ from xiapai_contracts.terms import Tier
 from xiapai_contracts.topics import CODEC
 
 from ledger import reader
+from ledger.database import moment
 from ledger.recorded import Recorded
 from services.projection.audit_fold import Fold
 from services.projection.blanks import COUNTED
@@ -82,26 +83,24 @@ async def audit(
 ) -> Audited | None:
     """Compare a build (None: the live one; the result is None where there is none) with the registry's ledger: the roster of today and of each half-year's last day, the coverage and the figures of each
     half-year in which there were postings."""
-    async with engine.connect() as connection:
-        await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        async with connection.begin():
-            build = build or next((b for b in await builds(connection) if b.state == "live"), None)
-            if build is None:
-                return None
-            await use(connection, build)
-            cut = await newest_cut(connection, build.handler)
-            fold = Fold()
-            async for recorded in events(cut.position):
-                if recorded.name in CODEC.types:
-                    fold.take(recorded.name, CODEC.decode(recorded.name, recorded.schema, recorded.data))
-                progress(recorded.position, cut.position)
-            compared = 0
-            lens = Lens(cut, Scope("all"), today)
-            async for where, expected, found in _answers(connection, lens, fold, today):
-                compared += 1
-                if expected != found:
-                    return Audited(cut.position, compared, _first(where, expected, found))
-            return Audited(cut.position, compared, None)
+    async with moment(engine) as connection:
+        build = build or next((b for b in await builds(connection) if b.state == "live"), None)
+        if build is None:
+            return None
+        await use(connection, build)
+        cut = await newest_cut(connection, build.handler)
+        fold = Fold()
+        async for recorded in events(cut.position):
+            if recorded.name in CODEC.types:
+                fold.take(recorded.name, CODEC.decode(recorded.name, recorded.schema, recorded.data))
+            progress(recorded.position, cut.position)
+        compared = 0
+        lens = Lens(cut, Scope("all"), today)
+        async for where, expected, found in _answers(connection, lens, fold, today):
+            compared += 1
+            if expected != found:
+                return Audited(cut.position, compared, _first(where, expected, found))
+        return Audited(cut.position, compared, None)
 
 
 async def _answers(

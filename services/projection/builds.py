@@ -19,6 +19,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from xiapai_contracts.registry import TOPICS
 
 from chassis.problems import Unavailable
+from ledger.database import driver, moment
 from ledger.migrate import SchemaNewer
 from ledger.migrate import check as _check
 from ledger.migrate import migrate as _migrate
@@ -85,7 +86,8 @@ async def builds(connection: AsyncConnection) -> list[Build]:
 
 
 def _build(row: Any) -> Build:
-    return Build(row.id, row.version, row.state, row.epoch, tuple(row.former), row.successor)
+    number, version, state, epoch, former, successor, *_ = row
+    return Build(number, version, state, epoch, tuple(former), successor)
 
 
 async def live(connection: AsyncConnection) -> Build | None:
@@ -94,17 +96,17 @@ async def live(connection: AsyncConnection) -> Build | None:
 
 
 # Plans are kept: to plan a page of the roster anew took longer than to read it (1.5 ms of 3.3).
-_READABLE = text(f"""
+_READABLE = f"""
 SELECT {_COLUMNS}, set_config('search_path', 'rm_' || id || ', public', true),
        set_config('plan_cache_mode', 'force_generic_plan', true)
   FROM (SELECT * FROM public.builds WHERE version = {VERSION} AND state IN ('live', 'retired')
-         ORDER BY state = 'live' DESC, id DESC LIMIT 1) b""")
+         ORDER BY state = 'live' DESC, id DESC LIMIT 1) b"""
 
 
 async def readable(connection: AsyncConnection) -> Build | None:
     """The build that this program answers from: the live one; where a newer program has switched already, the one before
     while it is kept, so that reads go on until this process is replaced. The rest of the transaction means its tables."""
-    row = (await connection.execute(_READABLE)).one_or_none()
+    row = await (await driver(connection)).fetchrow(_READABLE)
     return None if row is None else _build(row)
 
 
@@ -228,10 +230,8 @@ async def use(connection: AsyncConnection, build: Build) -> None:
 async def reading(engine: AsyncEngine) -> AsyncIterator[tuple[AsyncConnection, Build]]:
     """A read-only transaction that sees one moment of the build to read. Raises Unavailable (503) where there is none yet
     that this program can read."""
-    async with engine.connect() as connection:
-        await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        async with connection.begin():
-            build = await readable(connection)
-            if build is None:
-                raise Unavailable("read-models-not-built", headers={"Retry-After": "2"})
-            yield connection, build
+    async with moment(engine) as connection:
+        build = await readable(connection)
+        if build is None:
+            raise Unavailable("read-models-not-built", headers={"Retry-After": "2"})
+        yield connection, build

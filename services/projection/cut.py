@@ -12,20 +12,23 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from xiapai_contracts.registry import HEADS, KEYS, PERSONS, POSTINGS, UNITS
 
+from ledger.database import driver
+
 SOURCE = "registry"
 EVENT_TOPICS = (UNITS, PERSONS, POSTINGS)
 _PARTITIONS = sum(topic.partitions for topic in EVENT_TOPICS)
 
-_REACHED = text("""
-SELECT count(*) FILTER (WHERE topic = ANY(CAST(:topics AS text[]))) AS partitions,
-       min(reached) FILTER (WHERE topic = ANY(CAST(:topics AS text[]))) AS reached,
-       max(position) FILTER (WHERE topic = ANY(CAST(:topics AS text[]))) AS newest,
-       min(reached_at) FILTER (WHERE topic = ANY(CAST(:topics AS text[]))) AS reached_at,
-       min(reached) FILTER (WHERE topic = :heads) AS head,
-       min(reached_at) FILTER (WHERE topic = :heads) AS head_at,
-       EXISTS (SELECT FROM dead_letters WHERE handler = :handler AND topic = ANY(CAST(:naming AS text[]))) AS unnamed
-FROM watermarks WHERE handler = :handler
-""")
+_REACHED = """
+SELECT count(*) FILTER (WHERE topic = ANY($2::text[])) AS partitions,
+       min(reached) FILTER (WHERE topic = ANY($2::text[])) AS reached,
+       max(position) FILTER (WHERE topic = ANY($2::text[])) AS newest,
+       min(reached_at) FILTER (WHERE topic = ANY($2::text[])) AS reached_at,
+       min(reached) FILTER (WHERE topic = $3) AS head,
+       min(reached_at) FILTER (WHERE topic = $3) AS head_at,
+       EXISTS (SELECT FROM dead_letters WHERE handler = $1 AND topic = ANY($4::text[])) AS unnamed
+FROM watermarks WHERE handler = $1
+"""
+_TOPICS = ([topic.name for topic in EVENT_TOPICS], HEADS.name, [PERSONS.name, KEYS.name])
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +58,14 @@ class Cut:
 
 async def newest_cut(connection: AsyncConnection, handler: str, now: datetime | None = None) -> Cut:
     """The newest cut that the read models of ``handler`` hold in full."""
-    values = {"handler": handler, "topics": [topic.name for topic in EVENT_TOPICS], "heads": HEADS.name}
-    values |= {"naming": [PERSONS.name, KEYS.name]}
-    row = (await connection.execute(_REACHED, values)).one()
-    whole = row.partitions == _PARTITIONS
-    position = row.reached if whole else 0
+    row = await (await driver(connection)).fetchrow(_REACHED, handler, *_TOPICS)
+    assert row is not None, "aggregates without groups are one row"
+    whole = row["partitions"] == _PARTITIONS
+    position = row["reached"] if whole else 0
     # What was said last, which need not be what bears the latest time: clocks are set back.
-    told = (row.head_at if row.head == position else None) or (row.reached_at if whole else None)
+    told = (row["head_at"] if row["head"] == position else None) or (row["reached_at"] if whole else None)
     age = max(0, round(((now or datetime.now(UTC)) - told).total_seconds() * 1000)) if told else None
-    return Cut(position, (row.newest or 0) <= position, age, row.unnamed)
+    return Cut(position, (row["newest"] or 0) <= position, age, row["unnamed"])
 
 
 async def cut_at(connection: AsyncConnection, newest: Cut, known: int | datetime | None) -> Cut:

@@ -1,16 +1,15 @@
 """A build filled from the registry's own ledger, up to where that stands, and again for what came since."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 from xiapai_contracts.registry import HEADS
 
 from chassis.seal import Kek
 from ledger import reader, watermark
-from ledger.database import transaction
+from ledger.database import moment, transaction
 from ledger.deliver import Delivered
 from ledger.kafka import Partition
 from ledger.schema import keyring
@@ -22,15 +21,6 @@ from services.projection.from_ledger import delivered, delivered_key
 from services.projection.project import TOPICS, project
 
 _PORTION = 2000
-
-
-@asynccontextmanager
-async def snapshot(ledger: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """One moment of the ledger, to be read only."""
-    async with ledger.connect() as source:
-        await source.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        async with source.begin():
-            yield source
 
 
 class Filling:
@@ -47,7 +37,7 @@ class Filling:
     async def catch_up(self) -> None:
         """Take what the ledger holds now beyond what was taken before. Keys go first, whole, since destroyed ones too
         are changes: whoever was erased is not shown by an older event."""
-        async with snapshot(self._ledger) as source:
+        async with moment(self._ledger) as source:
             head = await reader.head(source)
             rows = (await source.execute(select(keyring.c.stream, keyring.c.wrapped, keyring.c.change))).all()
             keys = [delivered_key(row.stream, row.wrapped, row.change, self._epoch) for row in rows]

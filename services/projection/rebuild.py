@@ -13,12 +13,13 @@ from xiapai_contracts.topics import CODEC
 from chassis.seal import Kek
 from ledger import reader, watermark
 from ledger.consume import Reader
+from ledger.database import moment
 from ledger.kafka import KafkaSettings
 from services.projection.audit import Audited, Events, Progress, audit, no_progress
 from services.projection.builds import Build, begin, builds, drop, index, live, lock, switch
 from services.projection.compare import Unlike, compare
 from services.projection.cut import newest_cut
-from services.projection.filling import Filling, snapshot
+from services.projection.filling import Filling
 from services.projection.keeper import caught_up
 from services.projection.project import TOPICS, handler
 
@@ -160,7 +161,7 @@ async def rebuild_from_ledger(
         AlreadyRebuilding: one at a time.
     """
     async with _alone(engine):
-        async with snapshot(ledger) as source:
+        async with moment(ledger) as source:
             epoch = await reader.epoch(source)
         async with engine.begin() as connection:
             current = await live(connection)
