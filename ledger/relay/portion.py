@@ -8,7 +8,7 @@ import asyncpg
 from ledger.recorded import Recorded
 from ledger.schema import events
 
-LIMIT = 4000
+LIMIT = 500
 
 # An event and the change of a key that it needs are recorded in one transaction: one snapshot shows both or none.
 _EVENTS = f"""
@@ -33,11 +33,6 @@ class Portion:
 
     events: Sequence[Recorded]
     keys: Sequence[Key]
-
-    @property
-    def empty(self) -> bool:
-        """There is nothing new."""
-        return not self.events and not self.keys
 
     @property
     def full(self) -> bool:
