@@ -44,7 +44,8 @@ def _seen_to_be_open(connection: Any, *_: Any) -> None:
 
 
 async def driver(connection: AsyncConnection) -> asyncpg.Connection:
-    """The connection of asyncpg below. What is executed on it belongs to no transaction that SQLAlchemy knows of."""
+    """The connection of asyncpg below. What is executed on it belongs to the transaction that is open there; where
+    SQLAlchemy is to begin one and has executed nothing yet, to none."""
     found = (await connection.get_raw_connection()).driver_connection
     assert found is not None
     return found
