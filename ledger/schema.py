@@ -41,6 +41,8 @@ events = Table(
     Column("stream_hash", LargeBinary, nullable=False),
     Column("hash", LargeBinary, nullable=False),
 )
+COLUMNS = ", ".join(f'"{column.name}"' for column in events.c)
+"""Of ``events``, in the order of :class:`ledger.recorded.Recorded`, for SQL by hand."""
 
 requests = Table(
     "requests",

@@ -11,11 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from ledger.database import driver
 from ledger.recorded import Recorded
-from ledger.schema import events
+from ledger.schema import COLUMNS
 from ledger.trouble import is_trouble
 
-_COLUMNS = ", ".join(f'"{column.name}"' for column in events.c)
-_READ = f"SELECT {_COLUMNS} FROM ledger WHERE stream = ANY($1::text[]) ORDER BY stream, version"
+_READ = f"SELECT {COLUMNS} FROM ledger WHERE stream = ANY($1::text[]) ORDER BY stream, version"
 
 Found = dict[str, list[Recorded]]
 _Asked = tuple[Collection[str], asyncio.Future[Found]]

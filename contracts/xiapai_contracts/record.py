@@ -106,8 +106,12 @@ def to_headers(meta: Meta) -> Headers:
 
 @lru_cache(maxsize=1024)
 def _source(source: str, kind: str, epoch: str) -> tuple[tuple[str, bytes], ...]:
-    named = ("ce_source", f"/{source}".encode()), ("ce_type", kind.encode()), ("ce_epoch", epoch.encode())
-    return ("ce_specversion", SPEC_VERSION.encode()), *named
+    return (
+        ("ce_specversion", SPEC_VERSION.encode()),
+        ("ce_source", f"/{source}".encode()),
+        ("ce_type", kind.encode()),
+        ("ce_epoch", epoch.encode()),
+    )
 
 
 @lru_cache(maxsize=1024)
@@ -129,9 +133,7 @@ def from_headers(headers: Iterable[tuple[str, bytes | None]]) -> Meta:
         MalformedRecord: a header is missing or cannot be read, or one of ours stands there twice.
     """
     headers = list(headers)
-    ours = [header for header in headers if header[0] in OURS]
-    read = _Reader(dict(ours))
-    read.once(ours)
+    read = _Reader([header for header in headers if header[0] in OURS])
     if read.text("ce_specversion") != SPEC_VERSION:
         raise MalformedRecord(f"header ce_specversion is not {SPEC_VERSION}")
     name = read.text("ce_type")
@@ -294,12 +296,9 @@ def _timestamp(moment: datetime, _zone: tzinfo | None) -> bytes:
 class _Reader:
     """The headers of one record, each read as what it must be."""
 
-    def __init__(self, headers: Mapping[str, bytes | None]) -> None:
-        self._headers = headers
-
-    def once(self, headers: Sequence[tuple[str, bytes | None]]) -> None:
-        """Which of two is meant nobody can say."""
-        if len(headers) != len(self._headers):
+    def __init__(self, headers: Sequence[tuple[str, bytes | None]]) -> None:
+        self._headers = dict(headers)
+        if len(headers) != len(self._headers):  # which of two is meant nobody can say
             names = [name for name, _ in headers]
             raise MalformedRecord(f"header {next(name for name in names if names.count(name) > 1)} stands there twice")
 

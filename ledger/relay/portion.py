@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import asyncpg
 
 from ledger.recorded import Recorded
-from ledger.schema import events
+from ledger.schema import COLUMNS
 
 LIMIT = 500
 
 # An event and the change of a key that it needs are recorded in one transaction: one snapshot shows both or none.
 _EVENTS = f"""
-SELECT {", ".join(f'"{column.name}"' for column in events.c)}, (SELECT coalesce(max(change), 0) FROM keyring) AS newest
+SELECT {COLUMNS}, (SELECT coalesce(max(change), 0) FROM keyring) AS newest
   FROM ledger WHERE position > $1 ORDER BY position LIMIT $2
 """
 _KEYS = "SELECT stream, wrapped, change FROM keyring WHERE change > $1 ORDER BY change LIMIT $2"

@@ -41,7 +41,8 @@ async def upsert(connection: AsyncConnection, table: Table, rows: Sequence[tuple
 async def latest_of(connection: AsyncConnection, table: Table, keys: Iterable[str]) -> Sequence[Any]:
     """Of each of these keys (the table's first column) the latest version, which is the one that holds: one step into the
     primary key, however long its history is."""
-    return list(await (await driver(connection)).fetch(_latest(table), list(keys)))
+    found: Sequence[Any] = await (await driver(connection)).fetch(_latest(table), list(keys))
+    return found
 
 
 @cache
