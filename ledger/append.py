@@ -19,6 +19,7 @@ from ledger.claims import ClaimTaken
 from ledger.database import driver
 from ledger.ending import ended
 from ledger.entry import Append, Item, KeyReused, Receipt, Request, Settled, Unavailable, VersionConflict
+from ledger.head import Head
 from ledger.trouble import is_trouble, named
 
 __all__ = [
@@ -58,6 +59,7 @@ class Appender:
         self._waiting: asyncio.Queue[Item] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
         self._connection: AsyncConnection | None = None
+        self._head = Head()
         self.trouble = ""
 
     async def __aenter__(self) -> "Appender":
@@ -120,7 +122,8 @@ class Appender:
                     self._connection = await self._engine.connect()
                 began = monotonic()
                 with tracing.linked("commit", [item.trace for item in items], {"xiapai.items": len(items)}):
-                    results = await group.commit(await driver(self._connection), items, again=again)
+                    connection = await driver(self._connection)
+                    results = await group.commit(connection, items, head=self._head, again=again)
                 ended = monotonic()
                 break
             except Exception as error:

@@ -1,5 +1,6 @@
 """Decide a command against what it read, and record it: read, decide, append, and again if the world moved on."""
 
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -69,7 +70,7 @@ class Desk:
         self.engine, self.appender, self.codec = engine, appender, codec
         self._streams = Streams(engine)
         self._remember = remember
-        self._states: dict[str, tuple[Decider[Any, Any, Any], int, Any]] = {}
+        self._states: OrderedDict[str, tuple[Decider[Any, Any, Any], int, Any]] = OrderedDict()
 
     async def record(
         self,
@@ -182,7 +183,7 @@ class Desk:
                 self._states.pop(stream, None)
 
     def _keep(self, decider: Decider[Any, Any, Any], stream: str, version: int, state: Any) -> None:
-        self._states.pop(stream, None)
         self._states[stream] = (decider, version, state)
+        self._states.move_to_end(stream)
         if len(self._states) > self._remember:
-            del self._states[next(iter(self._states))]
+            self._states.popitem(last=False)

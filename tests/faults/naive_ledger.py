@@ -13,6 +13,7 @@ from ledger import group
 from ledger.chain import GENESIS, stream_hash
 from ledger.database import driver
 from ledger.entry import Append, Item, Receipt
+from ledger.head import Head
 from ledger.recorded import Recorded
 from ledger.trouble import is_trouble
 
@@ -54,7 +55,7 @@ async def alone(engine: AsyncEngine, item: Item) -> Receipt | Exception:
     """Commits one command in a transaction of its own; a connection that failed is given up."""
     async with engine.connect() as connection:
         try:
-            (result,) = await group.commit(await driver(connection), [item], again=False)
+            (result,) = await group.commit(await driver(connection), [item], head=Head(), again=False)
         except Exception:
             await connection.invalidate()
             raise

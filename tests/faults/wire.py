@@ -1,14 +1,19 @@
-"""The wire between a program and its PostgreSQL, cut at the worst moments: around COMMIT."""
+"""The wire between a program and its PostgreSQL, cut at the worst moments: around COMMIT, or around a write that is a
+transaction by itself."""
 
 import asyncio
 import random
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit, urlunsplit
 
 MOMENTS = ("before", "during", "after")
-"""Before the server hears of the COMMIT; while it works on it; after it has answered, and nobody hears the answer."""
+"""Before the server hears of the COMMIT (or of the write that is one); while it works on it; after it has answered, and nobody hears the answer."""
+
+
+_PREPARED_WRITE = re.compile(rb"(__asyncpg_stmt_[0-9a-f]+__)\0\s*WITH known")
 
 
 class Wire:
@@ -42,8 +47,13 @@ class Wire:
         deaf = asyncio.Event()
 
         async def ask() -> None:
+            write, inside = b"COMMIT", False
             while said := await client.read(65536):
-                moment = self._moment() if b"COMMIT" in said else None
+                inside = (inside or b"BEGIN" in said) and b"COMMIT" not in said
+                commits = b"COMMIT" in said or (write in said and not inside)
+                if prepared := _PREPARED_WRITE.search(said):
+                    write, commits = prepared[1], False
+                moment = self._moment() if commits else None
                 if moment == "before":
                     return
                 if moment == "after":

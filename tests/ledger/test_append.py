@@ -1,7 +1,7 @@
 """The ledger takes what was decided, whole or not at all, and says the truth about it."""
 
 import asyncio
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import text
@@ -179,6 +179,96 @@ async def test_positions_have_no_gaps_and_a_tailing_reader_misses_nothing(engine
         await asyncio.gather(*(write(one if w % 2 else two, w) for w in range(16)))
         await asyncio.wait_for(reader, 20)
     assert seen == list(range(1, 801))
+
+
+async def alone(appender: Appender, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on nothing can be looked up: what is recorded all the same is recorded from what the process knows."""
+    for n in range(3):
+        await appender.append(made(f"known-{n}"))
+    monkeypatch.setattr(group, "_LOOK_UP", "SELECT 'looked up'")
+
+
+async def test_who_writes_alone_needs_no_look_up(
+    engine: AsyncEngine, appender: Appender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await alone(appender, monkeypatch)
+    request = Request("u1", "k1", b"digest")
+    new = made("new", claims=[span("new", 1, 4)], release=[("other", "new")], keys={"new": b"key"}, request=request)
+    assert (await appender.append(new)).versions == {"new": 1}
+    assert (await appender.append(made("known-1", expected=1, count=2))).versions == {"known-1": 3}
+    assert (await appender.append(made("known-1", expected=None))).versions == {"known-1": 4}
+    monkeypatch.undo()
+    with pytest.raises(ClaimTaken):
+        await appender.append(made("late", claims=[span("late", 4, 5)]))
+    with pytest.raises(ClaimTaken):
+        await appender.append(made("late", claims=[span("late", 1, 1)]))
+    assert (await appender.append(made("new", request=request))).repeated
+    async with engine.connect() as connection:
+        assert [found async for found in verify(connection)] == [7]
+        assert await connection.scalar(text("SELECT count(*) FROM claims")) == 1
+        assert await connection.scalar(text("SELECT wrapped FROM keyring")) == b"key"
+
+
+async def test_nobody_is_believed_who_knows_an_older_ledger(engine: AsyncEngine) -> None:
+    async with Appender(engine, CODEC) as one, Appender(engine, CODEC) as two:
+        for n in range(3):
+            await one.append(made(f"thing-{n}"))
+        await two.append(made("thing-1", expected=1))
+        reads = Append(by="u", at=AT, events=[("new", Made(thing="n"))], expected={"new": 0, "thing-1": 1})
+        with pytest.raises(VersionConflict) as refusal:
+            await one.append(reads)
+        assert refusal.value.actual == 2
+        await two.append(made("new"))
+        with pytest.raises(VersionConflict):
+            await one.append(made("new"))
+        assert (await one.append(made("thing-1", expected=2))).position == 6
+    async with engine.connect() as connection:
+        assert [found async for found in verify(connection)] == [6]
+
+
+async def test_a_new_stream_that_is_not_new_is_refused_though_nothing_is_known_of_it(
+    engine: AsyncEngine, appender: Appender
+) -> None:
+    async with Appender(engine, CODEC) as other:
+        await other.append(made("thing-1"))
+    for n in range(3):
+        await appender.append(made(f"other-{n}"))
+    with pytest.raises(VersionConflict):
+        await appender.append(made("thing-1"))
+    assert (await appender.append(made("thing-2"))).position == 5
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE ledger_meta SET clock = 'simulated', simulated_now = '2026-07-01 09:00+08'",
+        "UPDATE ledger_meta SET clock = 'simulated', simulated_now = now()",
+    ],
+)
+async def test_a_clock_that_another_moved_is_seen(engine: AsyncEngine, appender: Appender, change: str) -> None:
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE ledger_meta SET clock='simulated', simulated_now='2026-06-01 09:00+08'"))
+    for n in range(3):
+        await appender.append(made(f"thing-{n}"))
+    async with engine.begin() as connection:
+        await connection.execute(text(change))
+    await appender.append(made("late"))
+    async with engine.connect() as connection:
+        (last,) = await read_stream(connection, "late")
+        assert last.recorded_at == await connection.scalar(text("SELECT simulated_now FROM ledger_meta"))
+
+
+async def test_what_is_recorded_from_memory_has_the_servers_time(engine: AsyncEngine, appender: Appender) -> None:
+    await appender.append(made("thing-0"))
+    await asyncio.sleep(1.2)
+    for n in range(1, 9):
+        await appender.append(made(f"thing-{n}"))
+    async with engine.connect() as connection:
+        rows = await read(connection, 0, 9)
+        now = await connection.scalar(text("SELECT clock_timestamp()"))
+    times = [row.recorded_at for row in rows]
+    assert times == sorted(times) and timedelta(0) <= now - times[-1] < timedelta(seconds=1)
+    assert times[1] - times[0] > timedelta(seconds=1)
 
 
 async def test_recorded_times_never_decrease_though_the_clock_does(engine: AsyncEngine, appender: Appender) -> None:
