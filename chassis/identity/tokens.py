@@ -5,6 +5,7 @@ import binascii
 import json
 import time
 import warnings
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -69,7 +70,7 @@ class Verifier:
             exp={"essential": True},
             sub={"essential": True},
         )
-        self._good: dict[str, _Verified] = {}
+        self._good: OrderedDict[str, _Verified] = OrderedDict()
 
     async def principal(self, token: str) -> Principal:
         """Who bears the token. Unauthenticated (401 `token-...`) for everything but a good one.
@@ -84,7 +85,7 @@ class Verifier:
                 return good.who
             good = await self._verify(token)
             if len(self._good) >= _REMEMBERED:
-                del self._good[next(iter(self._good))]
+                self._good.popitem(last=False)
             self._good[token] = good
             return good.who
         except Unauthenticated as refusal:
