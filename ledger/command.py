@@ -40,10 +40,14 @@ class Reading:
         self.read: dict[str, tuple[Decider[Any, Any, Any], int, Any]] = {}
         self.remembered = False
 
-    async def state(self, decider: Decider[Any, S, Any], stream: str) -> S:
-        """The stream's state now. Reading a stream twice in one plan gives the same."""
+    async def state(self, decider: Decider[Any, S, Any], stream: str, *, new: bool = False) -> S:
+        """The stream's state now. Reading a stream twice in one plan gives the same. ``new``: the plan is to create it, so
+        where nothing is remembered of it, it counts as empty without a question; if it is not, the append finds out and
+        the plan is run again."""
         if stream not in self.read:
             known = None if self._fresh else self._desk.known(decider, stream)
+            if known is None and new and not self._fresh:
+                known = 0, decider.initial
             self.remembered |= known is not None
             version, state = known or await self._desk.look(decider, stream)
             self.read[stream] = (decider, version, state)

@@ -4,9 +4,9 @@ from ledger.command import Reading
 from services.registry.unit import UNIT, ClosedUnit, MergedUnit, OpenUnit, Place, Unit, unit_stream
 
 
-async def unit(reading: Reading, code: str) -> Unit:
-    """The state of a unit."""
-    return await reading.state(UNIT, unit_stream(code))
+async def unit(reading: Reading, code: str, *, new: bool = False) -> Unit:
+    """The state of a unit; ``new`` where it is to be registered (:meth:`ledger.command.Reading.state`)."""
+    return await reading.state(UNIT, unit_stream(code), new=new)
 
 
 async def line(reading: Reading, code: str) -> tuple[str, ...]:

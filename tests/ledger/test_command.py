@@ -32,10 +32,16 @@ SUM: Decider[Add, int, Made] = Decider(0, _decide, lambda total, made: total + m
 
 
 def add(
-    number: int, *, stream: str = "sum-1", limit: int = 100, answer: bytes = b"", claims: tuple[Claim, ...] = ()
+    number: int,
+    *,
+    stream: str = "sum-1",
+    limit: int = 100,
+    answer: bytes = b"",
+    claims: tuple[Claim, ...] = (),
+    new: bool = False,
 ) -> PlanMaker:
     async def plan(reading: Reading) -> Plan:
-        events = SUM.decide(Add(number, limit), await reading.state(SUM, stream))
+        events = SUM.decide(Add(number, limit), await reading.state(SUM, stream, new=new))
         return Plan(events=[(stream, event) for event in events], answer=answer, claims=claims)
 
     return plan
@@ -67,6 +73,28 @@ async def test_a_refusal_that_rests_on_an_old_memory_is_decided_again(engine: As
     async with Appender(engine, CODEC) as other_appender:
         await Desk(engine, other_appender, CODEC).record(add(-9), by="u", at=AT)
     assert (await desk.record(add(5, limit=10), by="u", at=AT)).position == 3
+
+
+async def test_what_is_to_be_created_is_not_asked_for(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desk, "look", None)
+    assert (await desk.record(add(5, new=True), by="u", at=AT)).position == 1
+    assert (await desk.record(add(5, new=True), by="u", at=AT)).position == 2, "remembered by now"
+
+
+@pytest.mark.parametrize("number", [5, 0], ids=["something to record", "nothing to record"])
+async def test_what_was_believed_new_and_is_not_is_decided_on_what_is_there(
+    engine: AsyncEngine, desk: Desk, number: int
+) -> None:
+    async with Appender(engine, CODEC) as other_appender:
+        await Desk(engine, other_appender, CODEC).record(add(9), by="u", at=AT)
+    receipt = await desk.record(add(number, new=True), by="u", at=AT)
+    assert receipt.versions == {"sum-1": 2 if number else 1}
+
+
+async def test_a_refusal_of_what_was_believed_new_is_decided_again(engine: AsyncEngine, desk: Desk) -> None:
+    async with Appender(engine, CODEC) as other_appender:
+        await Desk(engine, other_appender, CODEC).record(add(-9), by="u", at=AT)
+    assert (await desk.record(add(15, limit=10, new=True), by="u", at=AT)).position == 2
 
 
 async def test_a_retried_command_gets_its_first_answer_though_it_would_be_refused_now(desk: Desk) -> None:

@@ -76,9 +76,9 @@ class Personal:
             raise Refused(bad.code) from None
 
 
-async def person(reading: Reading, number: str) -> Person:
-    """The state of a person."""
-    return await reading.state(PERSON, person_stream(number))
+async def person(reading: Reading, number: str, *, new: bool = False) -> Person:
+    """The state of a person; ``new`` where they are to be registered (:meth:`ledger.command.Reading.state`)."""
+    return await reading.state(PERSON, person_stream(number), new=new)
 
 
 def register(
@@ -88,7 +88,7 @@ def register(
 
     async def plan(reading: Reading) -> Plan:
         await check_reach(reading, asked.who, KEEP_PERSONS, Matter(sender=cadre.unit if cadre else asked.who.unit))
-        known = await person(reading, number)
+        known = await person(reading, number, new=True)
         sends = None if cadre is None else await unit(reading, cadre.unit)
         return await registered(context, known, number, personal, cadre, sends)
 

@@ -37,9 +37,9 @@ class Contacts:
     host: str | None = None
 
 
-async def posting(reading: Reading, code: str) -> Posting:
-    """The state of a posting."""
-    return await reading.state(POSTING, posting_stream(code))
+async def posting(reading: Reading, code: str, *, new: bool = False) -> Posting:
+    """The state of a posting; ``new`` where it is to be proposed (:meth:`ledger.command.Reading.state`)."""
+    return await reading.state(POSTING, posting_stream(code), new=new)
 
 
 async def facts(context: Context, reading: Reading, terms: Terms) -> Facts:
@@ -61,7 +61,8 @@ def propose(context: Context, asked: Asked, code: str, terms: Terms, contacts: C
         if PROPOSE[asked.who.role] is Reach.SENDER and isinstance(known.cadre, Cadre):
             await check_reach(reading, asked.who, PROPOSE, Matter(sender=known.cadre.details.unit))
         named, others = await with_contacts(context, reading, terms, contacts)
-        return decided(context, code, await posting(reading, code), [ProposePosting(code, named, known)], others=others)
+        before = await posting(reading, code, new=True)
+        return decided(context, code, before, [ProposePosting(code, named, known)], others=others)
 
     return plan
 

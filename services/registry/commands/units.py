@@ -76,7 +76,7 @@ def merge(code: str, into: str, on: date) -> PlanMaker:
 
 
 async def _decided(reading: Reading, code: str, command: UnitCommand, details: UnitDetails | None = None) -> Plan:
-    known = await unit(reading, code)
+    known = await unit(reading, code, new=isinstance(command, RegisterUnit))
     if isinstance(known, NoUnit) and not isinstance(command, RegisterUnit):
         raise OutOfScope
     stream = unit_stream(code)

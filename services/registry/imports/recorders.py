@@ -130,8 +130,9 @@ class _Rehearsed(Reading):
         super().__init__(desk, fresh=False)
         self._would = would
 
-    async def state(self, decider: Decider[Any, S, Any], stream: str) -> S:
+    async def state(self, decider: Decider[Any, S, Any], stream: str, *, new: bool = False) -> S:
         would: S | None = self._would.get(stream)
+        # Nothing is appended here that would find out what is not new.
         return await super().state(decider, stream) if would is None else would
 
 
