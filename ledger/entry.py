@@ -42,6 +42,11 @@ class Append:
     release: Sequence[tuple[str, str]] = ()
     keys: Mapping[str, bytes | None] = field(default_factory=dict)
 
+    @property
+    def streams(self) -> set[str]:
+        """All that were read or are written."""
+        return {*self.expected, *(stream for stream, _ in self.events)}
+
 
 @dataclass(frozen=True, slots=True)
 class Receipt:

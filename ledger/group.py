@@ -132,8 +132,8 @@ class _Group:
             self.remembered.append(
                 (request.principal, request.key, request.digest, append.answer, self.position, self.now)
             )
-        touched = {*append.expected, *(stream for stream, _ in append.events)}
-        return Receipt(self.position, append.answer, {stream: self.versions.get(stream, 0) for stream in touched})
+        versions = {stream: self.versions.get(stream, 0) for stream in append.streams}
+        return Receipt(self.position, append.answer, versions)
 
     def _add(self, item: Item, stream: str, name: str, schema: int, data: bytes, id: UUID) -> None:
         append = item.append
@@ -202,20 +202,14 @@ async def _as_known(connection: asyncpg.Connection, items: list[Item], head: Hea
 def _recall(append: Append, head: Head, group: _Group) -> bool:
     """Let the group know the newest versions of all its streams, where they are known or follow from its being written (a
     new stream's first version is taken or it is not), and where it claims for new streams only, which hold nothing yet."""
-    new = []
-    for stream, _ in append.events:
+    written = {stream for stream, _ in append.events}
+    for stream in append.streams:
         if stream in head.streams:
             group.versions[stream], group.hashes[stream] = head.streams[stream]
-        elif append.expected.get(stream) == 0:
-            new.append(stream)
-        else:
+        elif stream not in written or append.expected.get(stream) != 0:
             return False
-    for stream in append.expected:
-        if stream in head.streams:
-            group.versions[stream], group.hashes[stream] = head.streams[stream]
-        elif stream not in new:
-            return False
-    return all(claim.stream in new for claim in append.claims) and all(stream in new for _, stream in append.release)
+    claiming = [*(claim.stream for claim in append.claims), *(stream for _, stream in append.release)]
+    return all(stream in written and stream not in head.streams for stream in claiming)
 
 
 async def _looking_up(
@@ -223,7 +217,7 @@ async def _looking_up(
 ) -> list[Receipt | Exception]:
     wanted = [claim for item in items for claim in item.append.claims]
     released = [claims_.Claim(kind, "", stream) for item in items for kind, stream in item.append.release]
-    streams = {s for item in items for s in (*item.append.expected, *(stream for stream, _ in item.append.events))}
+    streams = {stream for item in items for stream in item.append.streams}
     asked = {(i.append.request.principal, i.append.request.key) for i in items if i.append.request is not None}
     await connection.execute(_BEGIN)
     found = await connection.fetch(_LOOK_UP, sorted(streams), [p for p, _ in asked], [k for _, k in asked])
@@ -233,7 +227,7 @@ async def _looking_up(
     earlier = await _recorded_before(connection, items) if again else {}
     results = [earlier[id(item)] if id(item) in earlier else group.take(item) for item in items]
     await claims_.drop(connection, group.held)
-    if group.rows or group.remembered or group.keys or group.held.rows():
+    if group.rows or group.remembered or group.keys or any(group.held.taken.values()):
         await group.write(connection)
     await connection.execute("COMMIT")
     group.tell(head)

@@ -40,11 +40,12 @@ ROLES = ("api", "relay", "worker")
 PATIENCE_SECONDS = 120.0
 
 
-def until(condition: Callable[[], Any], what: str, seconds: float = PATIENCE_SECONDS) -> Any:
-    """Wait for a condition to hold; what it gave."""
+def until(condition: Callable[[], Any], what: str | Callable[[], str], seconds: float = PATIENCE_SECONDS) -> Any:
+    """Wait for a condition to hold; what it gave. ``what`` is asked for when it did not, if that tells more then."""
     end = time.monotonic() + seconds
     while not (found := condition()):
-        assert time.monotonic() < end, f"did not come true in {seconds:.0f} s: {what}"
+        if time.monotonic() >= end:
+            raise AssertionError(f"did not come true in {seconds:.0f} s: {what if isinstance(what, str) else what()}")
         time.sleep(0.05)
     return found
 

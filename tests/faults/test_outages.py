@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic
 
 import httpx
 import pytest
@@ -25,7 +25,7 @@ from ledger.database import connect
 from ledger.kafka import ensure_topics
 from ledger.relay import Relay
 from tests.conftest import Scale
-from tests.e2e.system import PATIENCE_SECONDS, ROLES, System, give, new_key, records, roster, system, until, xiapai
+from tests.e2e.system import ROLES, System, give, new_key, records, roster, system, until, xiapai
 from tests.faults import naive
 from tests.infra.servers import Infra
 from tests.ledger.kafka_support import (
@@ -71,14 +71,19 @@ def own(infra: Infra, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outa
             yield Outage(made, kafka, postgres)
 
 
+def _is_well(system: System, role: str) -> bool:
+    return bool(system.health(role)[1].get("status") == "ok")
+
+
+def _told(system: System, role: str) -> str:
+    return f"{role} is well: {system.health(role)[1]}"
+
+
 def healthy(system: System) -> None:
     """Every process says that nothing is the matter, and none had to be started again."""
     for role in ROLES:
         assert system.running[role].poll() is None
-        end = monotonic() + PATIENCE_SECONDS
-        while (said := system.health(role)[1]).get("status") != "ok":
-            assert monotonic() < end, f"{role} is not well: {said}"
-            sleep(0.05)
+        until(partial(_is_well, system, role), partial(_told, system, role))
 
 
 @dataclass

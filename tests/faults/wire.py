@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit, urlunsplit
 
 MOMENTS = ("before", "during", "after")
-"""Before the server hears of the COMMIT (or of the write that is one); while it works on it; after it has answered, and nobody hears the answer."""
-
+"""Before the server hears of the COMMIT (or of the write that is one); while it works on it; after it has answered, and
+nobody hears the answer."""
 
 _PREPARED_WRITE = re.compile(rb"(__asyncpg_stmt_[0-9a-f]+__)\0\s*WITH known")
 
