@@ -1,97 +1,21 @@
-"""The desk's login by code flow with PKCE, end to end against the development issuer, in one process over ASGI."""
+"""The desk's login by code flow with PKCE, end to end against the development issuer, in one process over ASGI; who is
+let in, and where to."""
 
 import re
 import time
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Annotated, Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import urlencode
 
 import httpx
 import pytest
-from fastapi import Depends, FastAPI, Request
 from starlette.responses import Response
 
-from chassis.http import make_app
-from chassis.identity.access import Access, principal, require, set_access
-from chassis.identity.csrf import guard_sessions
-from chassis.identity.demo_people import demo_people
-from chassis.identity.development import PATH, DevelopmentIssuer, issuer_address, mint
-from chassis.identity.login import challenge_of, current_session, mount_login, safe_path
+from chassis.identity.access import Access
+from chassis.identity.development import PATH, issuer_address, mint
+from chassis.identity.login import safe_path
 from chassis.identity.principal import Principal, Role
-from chassis.identity.session import Session
-from chassis.identity.wiring import access_of, login_of
-from chassis.keys import KeyFileMistake
-from chassis.settings import Settings
-from chassis.settings_sources import SettingsMistake
-
-URL = "http://desk.local:8080"
-PAGE = {"Accept": "text/html"}
-JSON = {"Accept": "application/json"}
-
-
-class Desk:
-    """The desk, the issuer beside it, and a browser's cookies."""
-
-    def __init__(self, data: Path, **settings: Any) -> None:
-        self.settings = Settings(environment="development", data=data, public_url=URL, **settings)
-        self.issuer = DevelopmentIssuer(self.settings, demo_people(units={"U1": "太平街"}))
-        self.app = make_app("desk")
-        self.browser = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url=URL)
-        self.access = access_of(self.settings, self.browser)
-        login = login_of(self.settings, self.browser, self.access.sessions)
-        set_access(self.app, self.access)
-        mount_login(self.app, login)
-        self.app.mount(PATH, self.issuer.app)
-        guard_sessions(self.app, self.access.sessions, URL, exempt=(PATH,))
-        _pages(self.app)
-
-    async def to_the_choice(self, wanted: str = "/who?q=1") -> httpx.Response:
-        self.browser.cookies.clear()
-        answer = await self.browser.get(wanted, headers=PAGE)
-        assert answer.status_code == 302
-        return await self.browser.get(answer.headers["location"])
-
-    async def choose(self, page: httpx.Response, **chosen: str) -> httpx.Response:
-        hidden = dict(re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', page.text))
-        return await self.browser.post(f"{PATH}/authorize", data=hidden | chosen)
-
-    async def log_in(self, **chosen: str) -> httpx.Response:
-        back = await self.choose(await self.to_the_choice(), **(chosen or {"subject": "demo-clerk-1"}))
-        assert back.status_code == 303, back.text
-        return await self.browser.get(back.headers["location"])
-
-
-def _pages(app: FastAPI) -> None:
-    @app.get("/who")
-    async def who(session: Annotated[Session, Depends(current_session)]) -> dict[str, Any]:
-        one = session.principal
-        return {
-            "sub": one.subject,
-            "role": one.role,
-            "unit": one.unit,
-            "name": one.name_for_display,
-            "csrf": session.csrf,
-        }
-
-    @app.post("/change")
-    async def change(who: Annotated[Principal, Depends(require(Role.CLERK))]) -> str:
-        return who.subject
-
-    @app.post("/form")
-    async def form(who: Annotated[Principal, Depends(principal)], request_body: Annotated[Any, Depends(_form)]) -> Any:
-        return request_body
-
-
-async def _form(request: Request) -> Any:
-    return dict(await request.form())
-
-
-@pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    one = Desk(tmp_path)
-    yield one
-    await one.browser.aclose()
+from chassis.identity.wiring import access_of
+from tests.chassis.login_desk import JSON, PAGE, URL, Desk
 
 
 async def test_a_person_chosen_by_a_click_comes_back_to_where_they_were_going(desk: Desk) -> None:
@@ -202,104 +126,6 @@ async def test_a_refusal_of_the_provider_is_told_without_its_free_text(desk: Des
         assert answer.status_code == 401 and shown in answer.text and "<script" not in answer.text
 
 
-# the issuer by itself
-
-
-async def _code(desk: Desk, challenge: str, **other: str) -> str:
-    asked = {
-        "client_id": "xiapai-desk",
-        "redirect_uri": f"{URL}/login/callback",
-        "response_type": "code",
-        "scope": "openid",
-        "code_challenge": challenge,
-        "code_challenge_method": "S256",
-        "subject": "demo-office-1",
-    }
-    answer = await desk.browser.post(f"{PATH}/authorize", data=asked | other)
-    assert answer.status_code == 303, answer.text
-    query = parse_qs(urlsplit(answer.headers["location"]).query)
-    return query.get("code", query.get("error", ["?"]))[0]
-
-
-VERIFIER = "v" * 43
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"code_verifier": "w" * 43},
-        {"code_verifier": ""},
-        {"code_verifier": challenge_of(VERIFIER)},
-        {"redirect_uri": f"{URL}/login/callback/"},
-        {"client_id": "other"},
-        {"code": "other"},
-        {"grant_type": "client_credentials"},
-    ],
-)
-async def test_a_code_is_exchanged_for_its_verifier_client_and_address_alone(desk: Desk, wrong: dict[str, str]) -> None:
-    code = await _code(desk, challenge_of(VERIFIER))
-    right = {
-        "grant_type": "authorization_code",
-        "code": code,
-        "redirect_uri": f"{URL}/login/callback",
-        "client_id": "xiapai-desk",
-        "code_verifier": VERIFIER,
-    }
-    assert (await desk.browser.post(f"{PATH}/token", data=right | wrong)).status_code == 400
-    if "code" not in wrong:
-        assert (await desk.browser.post(f"{PATH}/token", data=right)).json() == {"error": "invalid_grant"}, "spent"
-
-
-async def test_a_code_lapses_after_a_minute(desk: Desk) -> None:
-    code = await _code(desk, challenge_of(VERIFIER))
-    desk.issuer._now = lambda: time.time() + 61
-    form = {"grant_type": "authorization_code", "code": code, "redirect_uri": f"{URL}/login/callback"}
-    form |= {"client_id": "xiapai-desk", "code_verifier": VERIFIER}
-    assert (await desk.browser.post(f"{PATH}/token", data=form)).json() == {"error": "invalid_grant"}
-
-
-async def test_without_pkce_there_is_no_code(desk: Desk) -> None:
-    assert await _code(desk, VERIFIER, code_challenge_method="plain") == "invalid_request"
-    assert await _code(desk, "") == "invalid_request"
-    assert await _code(desk, "short") == "invalid_request"
-
-
-@pytest.mark.parametrize("uri", ["https://evil.example", f"{URL}/login/callback?x=1", f"{URL}.evil.example/", ""])
-async def test_the_issuer_sends_nobody_to_an_unknown_address(desk: Desk, uri: str) -> None:
-    query = urlencode({"client_id": "xiapai-desk", "redirect_uri": uri, "response_type": "code"})
-    answer = await desk.browser.get(f"{PATH}/authorize?{query}")
-    assert answer.status_code == 400 and "location" not in answer.headers
-
-
-def test_the_development_issuer_refuses_to_be_made_in_production(tmp_path: Path) -> None:
-    production = Settings(environment="production", data=tmp_path, public_url="https://x.cn")
-    with pytest.raises(SettingsMistake, match="does not run in production"):
-        DevelopmentIssuer(production, [])
-    with pytest.raises(SettingsMistake, match="does not run in production"):
-        mint(production, Role.OFFICE)
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("role", [Role.CLERK, Role.LEADER, Role.DEPARTMENT, Role.CADRE])
-def test_a_token_is_not_minted_without_the_scope_that_its_role_needs(desk: Desk, role: Role) -> None:
-    with pytest.raises(SettingsMistake, match="say which with --"):
-        mint(desk.settings, role)
-
-
-async def test_a_token_minted_for_the_command_line_is_accepted(desk: Desk, tmp_path: Path) -> None:
-    token = mint(desk.settings, Role.CLERK, unit="U7")
-    answer = await desk.browser.post("/change", headers={"Authorization": f"Bearer {token}"})
-    assert answer.status_code == 200 and answer.json().startswith("dev-clerk-")
-    key = tmp_path / "development-issuer-key.json"
-    assert key.stat().st_mode & 0o777 == 0o600
-    key.write_text("{}")
-    with pytest.raises(KeyFileMistake, match="remove it and a new one is made"):
-        mint(desk.settings, Role.OFFICE)
-
-
-# access
-
-
 async def test_a_role_that_may_not_is_told_who_may(desk: Desk) -> None:
     token = mint(desk.settings, Role.AUDITOR)
     answer = await desk.browser.post("/change", headers={"Authorization": f"Bearer {token}"})
@@ -351,62 +177,6 @@ async def test_a_login_leads_nowhere_but_to_this_site(desk: Desk, wanted: str) -
 @pytest.mark.parametrize("wanted", ["/", "/roster", "/figures/7?period=2026H1&x=%E5%BC%A0"])
 def test_a_path_of_this_site_is_kept(wanted: str) -> None:
     assert safe_path(wanted) == wanted
-
-
-# changes need the session's token and our own origin
-
-
-def attempts(csrf: str) -> Iterator[tuple[int, str, dict[str, str], dict[str, str]]]:
-    """Status, code, headers and form of requests that a browser may send with the session's cookie."""
-    token, here = {"X-CSRF-Token": csrf}, {"Origin": URL}
-    yield 200, "", here | token, {}
-    yield 200, "", here, {"csrf": csrf}
-    yield 200, "", {"Referer": f"{URL}/roster"} | token, {}
-    yield 200, "", {"Sec-Fetch-Site": "same-origin"} | token, {}
-    yield 403, "csrf-origin-foreign", token, {}
-    for site in ("same-site", "cross-site", "none"):
-        yield 403, "csrf-origin-foreign", token | {"Sec-Fetch-Site": site}, {}
-    for origin in (
-        "null",
-        "https://evil.example",
-        "http://desk.local",
-        "https://desk.local:8080",
-        URL + ".evil.example",
-        "",
-    ):
-        yield 403, "csrf-origin-foreign", token | {"Origin": origin}, {"csrf": csrf}
-        yield 403, "csrf-origin-foreign", token | {"Referer": f"{origin}/x"}, {}
-    for wrong in ("", "x", csrf[:-1], csrf + "x", csrf.swapcase(), "张".encode().decode("latin-1")):
-        yield 403, "csrf-token-invalid", here | {"X-CSRF-Token": wrong}, {"csrf": csrf}
-        yield 403, "csrf-token-invalid", here, {"csrf": wrong}
-    yield 403, "csrf-token-invalid", here, {}
-    yield 403, "csrf-token-invalid", here, {"pad": "x" * 70_000, "csrf": csrf}
-
-
-async def test_a_change_needs_our_origin_and_the_sessions_own_token(desk: Desk) -> None:
-    await desk.log_in()
-    csrf = (await desk.browser.get("/who")).json()["csrf"]
-    for status, code, headers, form in attempts(csrf):
-        raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
-        answer = await desk.browser.post("/change", headers=raw, data=form)
-        assert answer.status_code == status, (headers, form, answer.text)
-        assert not code or answer.json()["code"] == code
-        assert answer.headers["traceparent"], "a refusal of the guard is traced as well"
-
-
-async def test_the_token_of_another_session_does_not_do(desk: Desk) -> None:
-    await desk.log_in()
-    earlier = (await desk.browser.get("/who")).json()["csrf"]
-    await desk.log_in()
-    answer = await desk.browser.post("/change", headers={"Origin": URL, "X-CSRF-Token": earlier})
-    assert (answer.status_code, answer.json()["code"]) == (403, "csrf-token-invalid")
-
-
-async def test_a_form_read_by_the_guard_reaches_the_page_whole(desk: Desk) -> None:
-    await desk.log_in()
-    csrf = (await desk.browser.get("/who")).json()["csrf"]
-    answer = await desk.browser.post("/form", data={"csrf": csrf, "note": "到位"}, headers={"Origin": URL})
-    assert answer.json() == {"csrf": csrf, "note": "到位"}
 
 
 async def test_over_https_cookies_are_secure_and_bound_to_the_host(tmp_path: Path) -> None:
