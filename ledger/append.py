@@ -14,11 +14,13 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from xiapai_contracts.event import Codec
 
-from ledger import group, tracing
+from ledger import tracing
 from ledger.claims import ClaimTaken
+from ledger.commit import commit
 from ledger.database import driver
 from ledger.ending import ended
 from ledger.entry import Append, Item, KeyReused, Receipt, Request, Settled, Unavailable, VersionConflict
+from ledger.foreseen import Foreseen
 from ledger.head import Head
 from ledger.trouble import is_trouble, named
 
@@ -39,6 +41,10 @@ log = logging.getLogger(__name__)
 GROUP_LIMIT = 512
 """Items in one transaction at most: bounds the memory of a group and the time that a reader's lock waits."""
 
+HALVED_FROM = 16
+"""Where so many wait for one group alone, they go on in two halves, the one decided while the other is written: 32 writers
+a quarter faster. Of fewer, half a group is hardly cheaper to write than a whole one (8 writers: a fifth slower)."""
+
 PATIENCE_SECONDS = 30.0
 
 
@@ -56,10 +62,12 @@ class Appender:
         observe: Callable[[Settled], None] | None = None,
     ) -> None:
         self._engine, self._codec, self._patience, self._observe = engine, codec, patience, observe
-        self._waiting: asyncio.Queue[Item] = asyncio.Queue()
+        self._waiting: list[Item] = []
+        self._arrived, self._closing = asyncio.Event(), False
         self._task: asyncio.Task[None] | None = None
         self._connection: AsyncConnection | None = None
         self._head = Head()
+        self._next: Foreseen | None = None
         self.trouble = ""
 
     async def __aenter__(self) -> "Appender":
@@ -68,9 +76,13 @@ class Appender:
 
     async def __aexit__(self, *_: object) -> None:
         assert self._task is not None
-        await self._waiting.join()
-        await ended([self._task])
-        await self._disconnect()
+        self._closing = True
+        self._arrived.set()
+        try:
+            await self._task
+        finally:
+            await ended([self._task])
+            await self._disconnect()
 
     async def append(self, append: Append) -> Receipt:
         """Record it durably.
@@ -88,16 +100,26 @@ class Appender:
         ]
         with tracing.step("append", {"xiapai.events": len(encoded)}) as trace:
             item = Item(append, encoded, asyncio.get_running_loop().create_future(), trace)
-            self._waiting.put_nowait(item)
+            self._waiting.append(item)
+            self._arrived.set()
+            self._foresee()
             receipt = await item.done
             tracing.note({"xiapai.position": receipt.position})
             return receipt
 
+    def _foresee(self) -> None:
+        """Decide already what waits, while the server writes the group before it."""
+        if self._next is not None and not self._next.failed:
+            for item in self._waiting[len(self._next.receipts) : GROUP_LIMIT]:
+                self._next.take(item)
+
     async def _run(self) -> None:
-        while True:
-            items = [await self._waiting.get()]
-            while len(items) < GROUP_LIMIT and not self._waiting.empty():
-                items.append(self._waiting.get_nowait())
+        while self._waiting or not self._closing:
+            if not self._waiting:
+                self._arrived.clear()
+                await self._arrived.wait()
+                continue
+            items, self._waiting = self._waiting[:GROUP_LIMIT], self._waiting[GROUP_LIMIT:]
             try:
                 await self._settle(items)
             except BaseException as error:
@@ -106,9 +128,6 @@ class Appender:
                         item.done.set_exception(error if isinstance(error, Exception) else Unavailable("stopping"))
                 if not isinstance(error, Exception):
                     raise
-            finally:
-                for _ in items:
-                    self._waiting.task_done()
 
     async def _settle(self, items: list[Item], *, again: bool = False) -> None:
         """Bring the group to a known end. A connection that breaks during COMMIT leaves the outcome unknown, so every
@@ -123,7 +142,9 @@ class Appender:
                 began = monotonic()
                 with tracing.linked("commit", [item.trace for item in items], {"xiapai.items": len(items)}):
                     connection = await driver(self._connection)
-                    results = await group.commit(connection, items, head=self._head, again=again)
+                    foreseen = self._foreseen(items, again)
+                    loop.call_soon(self._foresee)
+                    results = await commit(connection, items, head=self._head, foreseen=foreseen, again=again)
                 ended = monotonic()
                 break
             except Exception as error:
@@ -139,15 +160,31 @@ class Appender:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 2.0)
         self._say("")
-        for item, result in zip(items, results, strict=True):
-            if item.done.done():
-                continue
-            if isinstance(result, Exception):
-                item.done.set_exception(result)
-            else:
-                item.done.set_result(result)
         if self._observe is not None:
             self._observe(Settled(ended - began, [ended - item.since for item in items], results))
+        # The second half is told when what the first half does next is on its way to the server.
+        half = len(items) // 2 if len(items) >= HALVED_FROM and not self._waiting else 0
+        _tell(items[:half], results[:half])
+        if half:
+            await asyncio.sleep(0)
+            loop.call_soon(_tell, items[half:], results[half:])
+        else:
+            _tell(items, results)
+
+    def _foreseen(self, items: list[Item], again: bool) -> Foreseen | None:
+        """The group as decided on what the process knows, its first items while the one before it was written; None where
+        it has to be looked up."""
+        made, self._next = self._next, None
+        if again or not self._head.ours:
+            return None
+        if made is None or not made.follows:
+            made = Foreseen(self._head)
+        for item in items[len(made.receipts) :]:
+            made.take(item)
+        if made.failed or not made.group.rows:
+            return None
+        self._next = Foreseen(self._head, made)
+        return made
 
     async def _one_by_one(self, items: list[Item]) -> None:
         for item in items:
@@ -170,3 +207,13 @@ class Appender:
                 await connection.close()
             except (DBAPIError, OSError):
                 pass
+
+
+def _tell(items: list[Item], results: list[Receipt | Exception]) -> None:
+    for item, result in zip(items, results, strict=True):
+        if item.done.done():
+            continue
+        if isinstance(result, Exception):
+            item.done.set_exception(result)
+        else:
+            item.done.set_result(result)

@@ -9,8 +9,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from xiapai_contracts.event import Codec
 
-from ledger import group
 from ledger.chain import GENESIS, stream_hash
+from ledger.commit import commit
 from ledger.database import driver
 from ledger.entry import Append, Item, Receipt
 from ledger.head import Head
@@ -55,7 +55,7 @@ async def alone(engine: AsyncEngine, item: Item) -> Receipt | Exception:
     """Commits one command in a transaction of its own; a connection that failed is given up."""
     async with engine.connect() as connection:
         try:
-            (result,) = await group.commit(await driver(connection), [item], head=Head(), again=False)
+            (result,) = await commit(await driver(connection), [item], head=Head())
         except Exception:
             await connection.invalidate()
             raise

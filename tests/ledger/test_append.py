@@ -2,14 +2,15 @@
 
 import asyncio
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from ledger import claims, group
-from ledger.append import Append, Appender, ClaimTaken, KeyReused, Receipt, Request, VersionConflict
+from ledger import claims, commit
+from ledger.append import HALVED_FROM, Append, Appender, ClaimTaken, KeyReused, Receipt, Request, VersionConflict
 from ledger.chain import Broken, verify
 from ledger.claims import Claim
 from ledger.database import driver
@@ -185,7 +186,7 @@ async def alone(appender: Appender, monkeypatch: pytest.MonkeyPatch) -> None:
     """From now on nothing can be looked up: what is recorded all the same is recorded from what the process knows."""
     for n in range(3):
         await appender.append(made(f"known-{n}"))
-    monkeypatch.setattr(group, "_LOOK_UP", "SELECT 'looked up'")
+    monkeypatch.setattr(commit, "_LOOK_UP", "SELECT 'looked up'")
 
 
 async def test_who_writes_alone_needs_no_look_up(
@@ -207,6 +208,110 @@ async def test_who_writes_alone_needs_no_look_up(
         assert [found async for found in verify(connection)] == [7]
         assert await connection.scalar(text("SELECT count(*) FROM claims")) == 1
         assert await connection.scalar(text("SELECT wrapped FROM keyring")) == b"key"
+
+
+class Gate:
+    """Holds up what is written from what the process knows, so that more comes while a group is on its way."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.open, self.reached = asyncio.Event(), asyncio.Event()
+        write = commit._as_foreseen
+
+        async def held(*arguments: Any) -> bool:
+            self.reached.set()
+            await self.open.wait()
+            return await write(*arguments)
+
+        monkeypatch.setattr(commit, "_as_foreseen", held)
+
+
+async def behind(gate: Gate, appender: Appender, first: Append, *more: Append) -> list[Receipt | BaseException]:
+    """What becomes of ``more``, which come while ``first`` is being written; ``first``'s own outcome last."""
+    one = asyncio.create_task(appender.append(first))
+    await gate.reached.wait()
+    others = [asyncio.create_task(appender.append(append)) for append in more]
+    await asyncio.sleep(0.05)
+    assert appender._next is not None, "they were not foreseen"
+    gate.open.set()
+    return await asyncio.gather(*others, one, return_exceptions=True)
+
+
+async def test_a_group_is_decided_while_the_one_before_is_written(
+    engine: AsyncEngine, appender: Appender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await alone(appender, monkeypatch)
+    first = made("first", claims=[span("first", 1, 4)])
+    more = [made("first", expected=1), made("second"), made("known-1", expected=1), made("first", expected=2)]
+    found = await behind(Gate(monkeypatch), appender, first, *more)
+    assert [one.position for one in found if isinstance(one, Receipt)] == [5, 6, 7, 8, 4]
+    async with engine.connect() as connection:
+        assert [n async for n in verify(connection)] == [8]
+        assert [row.version for row in await read_stream(connection, "first")] == [1, 2, 3]
+
+
+async def test_what_was_foreseen_wrongly_is_looked_up(
+    engine: AsyncEngine, appender: Appender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(3):
+        await appender.append(made(f"known-{n}"))
+    request = Request("u1", "k1", b"digest")
+    first = made("first", claims=[span("first", 1, 4)], request=request)
+    late = [
+        made("first"),
+        made("first", expected=1, claims=[span("first", 3, 9)]),
+        made("other", claims=[span("other", 4, 5)]),
+        made("first", request=request),
+        made("second"),
+    ]
+    stale, changed, taken, repeated, passed, whole = await behind(Gate(monkeypatch), appender, first, *late)
+    assert isinstance(stale, VersionConflict) and stale.actual == 1
+    assert isinstance(changed, Receipt) and changed.versions == {"first": 2}
+    assert isinstance(taken, ClaimTaken) and taken.holder == "first"
+    assert isinstance(repeated, Receipt) and repeated.repeated and repeated.position == 4
+    assert isinstance(passed, Receipt) and isinstance(whole, Receipt)
+    async with engine.connect() as connection:
+        assert [n async for n in verify(connection)] == [6]
+
+
+async def test_a_group_behind_one_that_another_writer_overtook_is_looked_up(
+    engine: AsyncEngine, appender: Appender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(3):
+        await appender.append(made(f"known-{n}"))
+    gate = Gate(monkeypatch)
+    one = asyncio.create_task(appender.append(made("known-1", expected=1)))
+    await gate.reached.wait()
+    behind = [asyncio.create_task(appender.append(made("known-1", expected=2))) for _ in range(2)]
+    async with Appender(engine, CODEC) as other:
+        await other.append(made("known-1", expected=1))
+    gate.open.set()
+    found = await asyncio.gather(one, *behind, return_exceptions=True)
+    assert [type(each) for each in found] == [VersionConflict, Receipt, VersionConflict]
+    async with engine.connect() as connection:
+        assert [n async for n in verify(connection)] == [5]
+
+
+async def test_many_writers_go_on_in_two_halves(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    async with Appender(engine, CODEC, observe=lambda settled: sizes.append(len(settled.results))) as appender:
+        await alone(appender, monkeypatch)
+        sizes.clear()
+
+        async def write(writer: int) -> None:
+            for n in range(6):
+                await appender.append(made(f"thing-{writer}", expected=n))
+
+        await asyncio.gather(*map(write, range(2 * HALVED_FROM)))
+    assert sum(sizes) == 12 * HALVED_FROM and max(sizes[1:]) <= HALVED_FROM
+    async with engine.connect() as connection:
+        assert [n async for n in verify(connection)] == [3 + 12 * HALVED_FROM]
+
+
+async def test_who_leaves_waits_until_all_is_recorded(engine: AsyncEngine) -> None:
+    async with Appender(engine, CODEC) as appender:
+        waiting = [asyncio.create_task(appender.append(made(f"thing-{n}"))) for n in range(100)]
+        await asyncio.sleep(0)
+    assert [receipt.position for receipt in await asyncio.gather(*waiting)] == list(range(1, 101))
 
 
 async def test_nobody_is_believed_who_knows_an_older_ledger(engine: AsyncEngine) -> None:
@@ -345,7 +450,7 @@ async def test_claims_are_found_by_their_indexes_however_many_there_are(engine: 
         await connection.execute(text("ANALYZE claims"))
     async with engine.connect() as connection:
         asked = await driver(connection)
-        await asked.execute(group._BEGIN)
+        await asked.execute(commit._BEGIN)
         plan = await asked.fetch("EXPLAIN " + claims._STANDING, ["k"] * 100, ["key-7"] * 100, ["s-8"] * 100)
         await asked.execute("ROLLBACK")
     said = "\n".join(row[0] for row in plan)
