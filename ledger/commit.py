@@ -50,6 +50,9 @@ WITH known AS MATERIALIZED (
       OR ((SELECT hash FROM ledger WHERE position = $30::bigint) = $31::bytea
           AND m.simulated_now IS NOT DISTINCT FROM $32::timestamptz
           AND clock_timestamp() BETWEEN $29 - interval '1 s' AND $29 + interval '1 s'
+          AND NOT EXISTS (SELECT FROM unnest($33::text[], $34::integer[]) AS believed(stream, version)
+               WHERE version <> coalesce((SELECT l.version FROM ledger l WHERE l.stream = believed.stream
+                                           ORDER BY l.version DESC LIMIT 1), 0))
           AND pg_try_advisory_xact_lock(hashtext('xiapai.ledger')))
 ), kept AS (
   INSERT INTO ledger SELECT row.* FROM known, unnest(
@@ -103,7 +106,7 @@ async def commit(
 async def _as_foreseen(connection: asyncpg.Connection, foreseen: Foreseen, head: Head) -> bool:
     """Write it in one exchange; False: nothing was written."""
     try:
-        now = await _write(connection, foreseen.group, *foreseen.known)
+        now = await _write(connection, foreseen.group, foreseen)
     except asyncpg.IntegrityConstraintViolationError:
         return False
     if now is None:
@@ -113,15 +116,20 @@ async def _as_foreseen(connection: asyncpg.Connection, foreseen: Foreseen, head:
     return True
 
 
-async def _write(connection: asyncpg.Connection, group: Group, *known: Any) -> datetime | None:
-    """Write what there is to write; the server's time then. None: the ledger is not as ``known`` says."""
+async def _write(connection: asyncpg.Connection, group: Group, foreseen: Foreseen | None = None) -> datetime | None:
+    """Write what there is to write; the server's time then. None: the ledger is not as was ``foreseen``."""
+    known = (
+        (None, None, None, None, (), ())
+        if foreseen is None
+        else (*foreseen.known, *_columns(list(foreseen.believed.items()), 2))
+    )
     written: datetime | None = await connection.fetchval(
         _WRITE,
         *_columns(group.rows, _EVENTS),
         *_columns(group.remembered, _REQUESTS),
         *_columns(group.held.rows(), _CLAIMS),
         *_columns(list(group.keys.items()), _KEYS),
-        *(known or (None,) * 4),
+        *known,
     )
     return written
 

@@ -15,8 +15,8 @@ STALE = timedelta(seconds=0.5)
 
 
 class Foreseen:
-    """``receipts`` are of the items that were taken, in order. ``failed``: one of them needs a look at the ledger, and so
-    the whole group does."""
+    """``receipts`` are of the items that were taken, in order; ``believed`` the versions of streams that they read and the
+    process does not know. ``failed``: one of them needs a look at the ledger, and so the whole group does."""
 
     group: Group
 
@@ -29,6 +29,7 @@ class Foreseen:
         latest = self._before.now if self._before else head.latest
         self.group = Group(start.position, start.hash, head.simulated or time, latest)
         self.receipts: list[Receipt] = []
+        self.believed: dict[str, int] = {}
         self.failed = False
 
     @property
@@ -49,23 +50,26 @@ class Foreseen:
             self.failed = True
 
     def _recall(self, append: Append) -> bool:
-        """Let the group know the newest versions of all its streams, where they are known or follow from its being written
-        (a new stream's first version is taken or it is not), and where it claims for new streams only, which hold nothing
-        yet."""
+        """Let the group know the versions of all its streams. Where nothing is known of one, it stands or falls with the
+        group's being written: a new stream's first version is taken or it is not, and of one that was only read the
+        version is compared then. Claims are for new streams only, which hold nothing yet."""
         group, written = self.group, {stream for stream, _ in append.events}
         for stream in append.streams:
-            if stream in group.versions:
+            if stream in group.hashes:
                 continue
-            known = self._known(stream)
+            known, expected = self._known(stream), append.expected.get(stream)
             if known is not None:
                 group.versions[stream], group.hashes[stream] = known
-            elif stream not in written or append.expected.get(stream) != 0:
-                return False
+            elif expected is None or (expected and stream in written):
+                return False  # the event's hash follows from that of the one before it
+            elif stream not in written:
+                group.versions.setdefault(stream, expected)
+                self.believed.setdefault(stream, expected)
         claiming = [*(claim.stream for claim in append.claims), *(stream for _, stream in append.release)]
         return all(stream in written and self._known(stream) is None for stream in claiming)
 
     def _known(self, stream: str) -> tuple[int, bytes] | None:
         """Its newest version and hash before this group."""
-        if self._before is not None and stream in self._before.versions:
+        if self._before is not None and stream in self._before.hashes:
             return self._before.versions[stream], self._before.hashes[stream]
         return self._head.streams.get(stream)

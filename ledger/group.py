@@ -29,7 +29,7 @@ class Group:
 
     def tell(self, head: Head) -> None:
         """What is written is known from now on."""
-        newest = {stream: (version, self.hashes[stream]) for stream, version in self.versions.items()}
+        newest = {stream: (self.versions[stream], hash) for stream, hash in self.hashes.items()}
         head.moved(self.position, self.hash, self.now if self.rows else head.latest, newest)
 
     def take(self, item: Item) -> Receipt | Exception:
