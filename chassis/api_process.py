@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 from sqlalchemy import text
+from starlette.routing import BaseRoute
 
 from chassis.described import describe
 from chassis.health import Check, Condition, Degraded, Fine, mount_health
@@ -73,8 +74,7 @@ def api_app(
         redoc_url=None,
     )
     mount_problems(app, app.state.catalogue)
-    for service in services:
-        app.include_router(service.router)
+    app.router.routes += _routes(services)
     own_issuer = settings.development and settings.oidc_issuer is None
     # Our own issuer is asked in memory: its public address need not be reachable from here.
     http = httpx.AsyncClient(timeout=10, transport=httpx.ASGITransport(app) if own_issuer else None)
@@ -97,9 +97,15 @@ def api_app(
 def _document(app: FastAPI, services: Sequence[Service]) -> None:
     """Describe every service's routes, also those that another process answers."""
     whole = FastAPI(title=app.title, description=DESCRIPTION)
-    for service in services:
-        whole.include_router(service.router)
-    app.openapi = cache(lambda: describe(whole.openapi()))  # type: ignore[method-assign]
+    routes = _routes(services)
+    whole.router.routes += routes
+    app.openapi = cache(lambda: describe(whole.openapi(), routes))  # type: ignore[method-assign]
+
+
+def _routes(services: Sequence[Service]) -> list[BaseRoute]:
+    """Side by side: of routers within routers FastAPI asks each which of its routes it is, once for every level more, which
+    took a command 20 us of 310."""
+    return [route for service in services for router in service.routers for route in router.routes]
 
 
 async def _fine() -> Condition:

@@ -4,9 +4,33 @@ Derived from what an operation takes, since the manners are the same everywhere:
 header may be malformed, what is named in the path may not be there, the database may be away.
 """
 
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
+
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
 
 from chassis.problems import MEDIA_TYPE
+
+IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": True,
+    "description": "1-128 visible ASCII characters, new for each command",
+    "schema": {"type": "string", "pattern": "^[!-~]{1,128}$"},
+}
+"""Describes the header that :func:`chassis.http.idempotency_key` reads."""
+AFTER = {
+    "name": "After",
+    "in": "header",
+    "required": False,
+    "description": "wait for these positions, e.g. registry@912",
+    "schema": {"type": "string"},
+}
+"""Describes the header that :func:`chassis.http.after` reads."""
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 _MEANS = {
     "400": "malformed: a header, a cursor, a position, or a body that is no JSON",
@@ -58,14 +82,35 @@ GONE: dict[int | str, dict[str, Any]] = {410: _said("410")}
 """For the description of a route that answers so."""
 
 
-def describe(document: dict[str, Any]) -> dict[str, Any]:
-    """An OpenAPI document with the refusals of each of its operations, all of which need a token."""
+def reads(*headers: dict[str, Any]) -> Callable[[F], F]:
+    """Says of a dependency which headers it reads from the request. FastAPI would read a declared header once more, and
+    nobody would look at it: with two of them a command cost an eighth more (285 us of the process's CPU, 250 without)."""
+
+    def said(dependency: F) -> F:
+        setattr(dependency, _READS, headers)
+        return dependency
+
+    return said
+
+
+_READS = "reads_headers"
+
+
+def describe(document: dict[str, Any], routes: Iterable[BaseRoute]) -> dict[str, Any]:
+    """The OpenAPI document of these routes, with the headers that their dependencies read, and the refusals of each
+    operation, all of which need a token."""
     components = document.setdefault("components", {})
     components["securitySchemes"] = {"HTTPBearer": _BEARER}
     schemas = components.setdefault("schemas", {})
     schemas["Problem"] = _PROBLEM
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
+    for route in routes:
+        if isinstance(route, APIRoute) and route.include_in_schema:
+            for method in route.methods or ():
+                operation = document["paths"][route.path_format][method.lower()]
+                if headers := [header for one in _all(route.dependant) for header in getattr(one.call, _READS, ())]:
+                    operation["parameters"] = [*operation.get("parameters", []), *headers]
     for operations in document["paths"].values():
         for operation in operations.values():
             responses = operation["responses"]
@@ -73,6 +118,12 @@ def describe(document: dict[str, Any]) -> dict[str, Any]:
             operation["responses"] = dict(sorted(responses.items()))
             operation["security"] = [{"HTTPBearer": []}]
     return document
+
+
+def _all(dependant: Dependant) -> Iterator[Dependant]:
+    yield dependant
+    for one in dependant.dependencies:
+        yield from _all(one)
 
 
 def _statuses(operation: dict[str, Any]) -> set[str]:

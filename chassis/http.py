@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Header, Query, Request, Response
+from fastapi import Depends, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
@@ -186,10 +186,4 @@ async def page_size(
     return limit
 
 
-IdempotencyKey = Annotated[
-    str | None, Header(alias="Idempotency-Key", description="1-128 visible ASCII characters, new for each command")
-]
-"""Describes the header; :func:`idempotency_key` reads it."""
-After = Annotated[str | None, Header(alias="After", description="wait for these positions, e.g. registry@912")]
-"""Describes the header; :func:`after` reads it."""
 PageSize = Annotated[int, Depends(page_size)]

@@ -56,7 +56,7 @@ class Work:
 class Service:
     """One service, as its composition root describes it.
 
-    ``router`` answers below ``/api/<name>`` (``query`` for the projection); it finds what ``open_api`` gave at
+    ``routers`` answer below ``/api/<name>`` (``query`` for the projection); they find what ``open_api`` gave at
     ``request.app.state.<name>``. ``codec`` reads and writes the events it handles, ``topics`` are those it writes. ``migrations`` are Alembic folders beside the
     ledger's own, each with its version table. ``texts`` are its sentences, ``conflicts`` the refusals that are 409.
     ``saved`` are the tables beside the ledger's that a backup keeps; all others are made anew from events.
@@ -66,7 +66,7 @@ class Service:
     """
 
     name: str
-    router: APIRouter
+    routers: Sequence[APIRouter]
     codec: Codec
     open_api: Callable[[Tools], AbstractAsyncContextManager[Any]]
     open_work: Callable[[Tools], AbstractAsyncContextManager[Work]]

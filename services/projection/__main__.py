@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import APIRouter
 from xiapai_contracts.topics import CODEC
 
 from chassis.cursor import Cursors
@@ -16,17 +15,13 @@ from chassis.tools import kafka_settings
 from services.projection import api
 from services.projection.builds import MIGRATIONS, refuse_newer, tidy
 from services.projection.desk.pages import refusal
-from services.projection.desk.router import router as desk
+from services.projection.desk.routers import DESK
 from services.projection.desk.texts import REFUSALS
 from services.projection.keeper import Keeper, prepare
 from services.projection.looking import Projection
 from services.projection.measures import MEASURES
 from services.projection.project import handler
 from services.projection.texts import TEXTS
-
-router = APIRouter()
-router.include_router(api.router)
-router.include_router(desk)
 
 
 @asynccontextmanager
@@ -54,7 +49,7 @@ async def open_work(tools: Tools) -> AsyncIterator[Work]:
 
 SERVICE = Service(
     name="projection",
-    router=router,
+    routers=[api.router, *DESK],
     codec=CODEC,
     open_api=open_api,
     open_work=open_work,

@@ -14,8 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from chassis.clock import ZONE, Clock
 from chassis.cursor import Cursors
+from chassis.described import AFTER, reads
 from chassis.etag import conditional, etag
-from chassis.http import After, after, format_positions, parse_positions
+from chassis.http import after, format_positions, parse_positions
 from chassis.identity.access import principal
 from chassis.identity.principal import Principal
 from chassis.problems import BadRequest, Conflict
@@ -107,10 +108,10 @@ class Look:
         return conditional(self.asking.request, body, scope=self.asking.scope.tag, tag=tag, headers=headers)
 
 
+@reads(AFTER)
 async def _asking(
     request: Request,
     who: Annotated[Principal, Depends(principal)],
-    _after: After = None,
     known: Annotated[str | None, Query(description="as known at these positions: registry@912", max_length=200)] = None,
     known_at: Annotated[
         str | None, Query(description="as known at this moment, or at these positions", max_length=200)

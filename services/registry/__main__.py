@@ -11,7 +11,7 @@ from chassis.process import main
 from chassis.seal import Kek
 from chassis.service import Service, Tools, Work
 from chassis.settings import SettingsMistake
-from services.registry.api import router
+from services.registry.api import ROUTERS
 from services.registry.asking import Registry
 from services.registry.category_rules import load
 from services.registry.commands import persons
@@ -56,7 +56,7 @@ async def erase_again(tools: Tools, streams: Collection[str]) -> None:
 
 SERVICE = Service(
     name="registry",
-    router=router,
+    routers=ROUTERS,
     codec=CODEC,
     open_api=open_api,
     open_work=open_work,

@@ -27,7 +27,7 @@ from services.registry.imports.results import back_copy
 from services.registry.workbook import WorkbookRefused, open_workbook
 from services.registry.workbook.template import write_template
 
-router = APIRouter(tags=["registry: imports 导入"])
+router = APIRouter(prefix="/api/registry", tags=["registry: imports 导入"])
 Office = Annotated[Looking, Depends(looks(OFFICE))]
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _UNFIT = re.compile(r"[\x00-\x1f\x7f/\\]")

@@ -14,7 +14,7 @@ from services.registry.commands import persons
 from services.registry.keyring import PERSONAL
 from services.registry.person import PERSON, Cadre, ErasedPerson, KnownPerson, NoPerson, person_stream
 
-router = APIRouter(tags=["registry: persons 人员"])
+router = APIRouter(prefix="/api/registry", tags=["registry: persons 人员"])
 Keeper = Annotated[Asking, Depends(asks(KEEP_PERSONS))]
 
 

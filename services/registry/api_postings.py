@@ -34,7 +34,7 @@ from services.registry.posting import (
 )
 from services.registry.posting_states import Vacant, course
 
-router = APIRouter(tags=["registry: postings 派驻"])
+router = APIRouter(prefix="/api/registry", tags=["registry: postings 派驻"])
 Office = Annotated[Asking, Depends(asks(OFFICE))]
 Decider = Annotated[Asking, Depends(asks(DECIDE))]
 Host = Annotated[Asking, Depends(asks(RECEIVE))]

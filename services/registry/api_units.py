@@ -14,7 +14,7 @@ from services.registry.bodies import Merging, Moving, NewUnit, OnDay, Renaming, 
 from services.registry.commands import units
 from services.registry.unit import UNIT, ClosedUnit, CloseUnit, MergedUnit, MoveUnit, OpenUnit, RenameUnit, unit_stream
 
-router = APIRouter(tags=["registry: units 单位"])
+router = APIRouter(prefix="/api/registry", tags=["registry: units 单位"])
 Office = Annotated[Asking, Depends(asks(OFFICE))]
 
 

@@ -9,7 +9,8 @@ from fastapi import Request, Response
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from chassis.clock import Clock
-from chassis.http import After, IdempotencyKey, after, idempotency_key, receipt
+from chassis.described import AFTER, IDEMPOTENCY_KEY, reads
+from chassis.http import after, idempotency_key, receipt
 from chassis.identity.access import require
 from chassis.identity.principal import Principal
 from chassis.problems import Conflict, NotFound
@@ -89,7 +90,8 @@ def asks(may: May) -> Callable[..., Awaitable[Asking]]:
     """A dependency of a command's route: 401, 403 for other roles, 400 without key, 409 ``not-yet-known``."""
     allowed = require(*may)
 
-    async def asking(request: Request, response: Response, _key: IdempotencyKey = None, _after: After = None) -> Asking:
+    @reads(IDEMPOTENCY_KEY, AFTER)
+    async def asking(request: Request, response: Response) -> Asking:
         who, key = await allowed(request), idempotency_key(request)
         registry: Registry = request.app.state.registry
         await seen(registry, after(request))
@@ -114,7 +116,8 @@ def looks(may: May) -> Callable[..., Awaitable[Looking]]:
     """A dependency of a question's route."""
     allowed = require(*may)
 
-    async def looking(request: Request, _after: After = None) -> Looking:
+    @reads(AFTER)
+    async def looking(request: Request) -> Looking:
         who = await allowed(request)
         registry: Registry = request.app.state.registry
         await seen(registry, after(request))

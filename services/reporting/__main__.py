@@ -29,7 +29,7 @@ async def open_work(tools: Tools) -> AsyncIterator[Work]:
 SERVICE = Service(
     name="reporting",
     codec=CODEC,
-    router=router,
+    routers=[router],
     open_api=open_lists,
     open_work=open_work,
     topics=TOPICS,

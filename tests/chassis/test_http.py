@@ -11,9 +11,8 @@ import pytest
 from fastapi import Body, Depends, FastAPI, Request, Response
 
 from chassis.catalogue import Texts
+from chassis.described import AFTER, IDEMPOTENCY_KEY, describe, reads
 from chassis.http import (
-    After,
-    IdempotencyKey,
     PageSize,
     after,
     format_positions,
@@ -46,7 +45,8 @@ class StaleError(Exception):
     pass
 
 
-async def asking(request: Request, _key: IdempotencyKey = None, _after: After = None) -> tuple[str, dict[str, int]]:
+@reads(IDEMPOTENCY_KEY, AFTER)
+async def asking(request: Request) -> tuple[str, dict[str, int]]:
     return idempotency_key(request), after(request)
 
 
@@ -214,9 +214,16 @@ async def test_a_body_too_large_is_refused_announced_or_streamed(client: httpx.A
     is_problem(await client.post("/imports/one", content=b" " * 5001, headers=octets), 413, "body-too-large")
 
 
-async def test_the_application_describes_its_headers(client: httpx.AsyncClient) -> None:
-    operation = (await client.get("/openapi.json")).json()["paths"]["/postings/{posting}"]["post"]
-    assert {p["name"] for p in operation["parameters"]} >= {"Idempotency-Key", "After"}
+def test_the_headers_that_a_command_reads_are_described() -> None:
+    app = made()
+    paths = describe(app.openapi(), app.routes)["paths"]
+    assert [p["name"] for p in paths["/postings/{posting}"]["post"]["parameters"]] == [
+        "posting",
+        "Idempotency-Key",
+        "After",
+    ]
+    assert [p["name"] for p in paths["/postings/{posting}"]["get"]["parameters"]] == ["posting", "limit"]
+    assert "409" in paths["/postings/{posting}"]["post"]["responses"]
 
 
 def test_positions_come_back_as_they_were_written() -> None:

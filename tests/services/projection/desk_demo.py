@@ -136,7 +136,7 @@ def desk_app(engine: AsyncEngine, folder: Path, url: str, port: int) -> FastAPI:
 
     service = Service(
         name="projection",
-        router=SERVICE.router,
+        routers=SERVICE.routers,
         codec=CODEC,
         open_api=open_api,
         open_work=open_work,
