@@ -11,7 +11,7 @@ from services.projection.effective import effective
 from services.projection.figures import Period
 from services.projection.lens import Lens
 from services.projection.scope import ABOVE
-from services.projection.tables import question
+from services.projection.tables import ask
 from services.projection.units import NAME
 
 COVERAGE_VERSION = 1
@@ -56,16 +56,16 @@ async def coverage(connection: AsyncConnection, lens: Lens, period: Period, tier
             COALESCE(a.kind, b.kind) AS kind, COALESCE(b.reached, 0) AS reached, COALESCE(a.total, 0) AS total
         FROM there a FULL JOIN here b ON a.township IS NOT DISTINCT FROM b.township AND a.kind = b.kind
         LEFT JOIN tree n ON n.unit = COALESCE(a.township, b.township) ORDER BY 1 NULLS LAST, 4"""
-    places = (await connection.execute(question(by_place), values)).mappings().all()
+    places = await ask(connection, by_place, values)
     by_people = f"""{effective(lens)},{_tree(lens)}
         SELECT w.township, count(DISTINCT r.person) AS people, count(DISTINCT r.posting) AS postings
         FROM reached r LEFT JOIN under w ON w.unit = r.host WHERE {of_tier} GROUP BY 1"""
-    people = {row.township: row for row in await connection.execute(question(by_people), values)}
+    people = {row["township"]: row for row in await ask(connection, by_people, values)}
     by_category = f"""{effective(lens)},
         counts AS (SELECT tier, category, count(*) AS people FROM people GROUP BY 1, 2),
         hosted AS (SELECT tier, category, count(DISTINCT posting) AS postings, count(DISTINCT host) AS hosts FROM reached GROUP BY 1, 2)
         SELECT tier, category, COALESCE(people, 0) AS people, postings, hosts FROM hosted LEFT JOIN counts USING (tier, category)"""
-    found = {(row.tier, row.category): row for row in await connection.execute(question(by_category), values)}
+    found = {(row["tier"], row["category"]): row for row in await ask(connection, by_category, values)}
     categories = [
         {"tier": t.value, "tier_name": ZH[t], "category": category.value, "category_name": ZH[category]}
         | _counts(found.get((t.value, category.value)), "people", "postings", "hosts")
@@ -77,7 +77,7 @@ async def coverage(connection: AsyncConnection, lens: Lens, period: Period, tier
 
 
 def _counts(row: Any, *names: str) -> dict[str, int]:
-    return {name: getattr(row, name) if row is not None else 0 for name in names}
+    return {name: row[name] if row is not None else 0 for name in names}
 
 
 def _by_kind(places: Any) -> list[dict[str, Any]]:

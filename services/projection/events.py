@@ -4,12 +4,12 @@ was. It holds no content: that stays in the ledger."""
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Column, Index, Integer, Table, Text, text
+from sqlalchemy import Column, Index, Integer, Table, Text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.deliver import Delivered
 from services.projection.lens import Lens
-from services.projection.tables import Code, Moment, Position, metadata, upsert
+from services.projection.tables import Code, Moment, Position, ask, metadata, upsert
 
 EVENTS_VERSION = 1
 
@@ -51,9 +51,9 @@ async def of_streams(
     connection: AsyncConnection, lens: Lens, streams: Iterable[str]
 ) -> dict[str, list[dict[str, Any]]]:
     """The events of these streams up to the cut, in order. Whoever asks may see the streams: that is not looked at here."""
-    statement = text("""SELECT position, stream, version, name, id, by, at, recorded_at FROM events
-        WHERE stream = ANY(CAST(:streams AS text[])) AND position <= :known ORDER BY position""")
+    statement = """SELECT position, stream, version, name, id, by, at, recorded_at FROM events
+        WHERE stream = ANY(CAST(:streams AS text[])) AND position <= :known ORDER BY position"""
     found: dict[str, list[dict[str, Any]]] = {}
-    for row in (await connection.execute(statement, lens.params() | {"streams": sorted(set(streams))})).mappings():
+    for row in await ask(connection, statement, lens.params() | {"streams": sorted(set(streams))}):
         found.setdefault(row["stream"], []).append(dict(row))
     return found

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.projection.blanks import BLANKS, Blank
 from services.projection.effective import effective
 from services.projection.lens import Lens
-from services.projection.tables import question
+from services.projection.tables import ask
 
 FIGURES_VERSION = 1
 OWED = "未填报"
@@ -78,7 +78,7 @@ async def figures(
     counts: Counter[tuple[str, str | None, str | None]] = Counter()
     year: int | None = None
     serial: int | None = None
-    for what, one, other, count in await connection.execute(question(statement), values):
+    for what, one, other, count in await ask(connection, statement, values):
         if what == "document":
             year, serial = int(one), count
         else:
@@ -121,7 +121,7 @@ async def events_behind(
         FROM behind b JOIN events v ON v.stream = b.stream COLLATE "C"
         WHERE v.position > :after AND v.position <= :known ORDER BY v.position LIMIT :limit"""
     values = lens.params() | period.params() | _params(blank) | {"after": after, "limit": limit}
-    found = (await connection.execute(question(statement), values)).mappings()
+    found = await ask(connection, statement, values)
     return [dict(row) | ({"person": None} if lens.scope.masked else {}) for row in found]
 
 
@@ -134,7 +134,7 @@ async def postings_behind(
         {_BEHIND}
         SELECT e.posting FROM effective e WHERE {_counts(blank)} AND e.posting > :after ORDER BY e.posting LIMIT :limit"""
     values = lens.params() | period.params() | _params(blank) | {"after": after, "limit": limit}
-    return list((await connection.execute(question(statement), values)).scalars())
+    return [row["posting"] for row in await ask(connection, statement, values)]
 
 
 def _params(blank: Blank) -> dict[str, Any]:

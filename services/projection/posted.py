@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.projection.lens import Lens
 from services.projection.roster import Status, placed
 from services.projection.scope import ABOVE
-from services.projection.tables import question
+from services.projection.tables import ask
 
 POSTED_VERSION = 1
 
@@ -36,4 +36,4 @@ away AS (SELECT b.root, count(DISTINCT s.person) AS n FROM below b JOIN serving 
 SELECT x.unit, COALESCE(here.n, 0) AS here, COALESCE(away.n, 0) AS away FROM unnest(CAST(:units AS text[])) AS x (unit)
 LEFT JOIN here ON here.root = x.unit LEFT JOIN away ON away.root = x.unit"""
     values = lens.params() | {"day": day, "units": sorted(set(units))}
-    return {row.unit: Posted(row.here, row.away) for row in await connection.execute(question(statement), values)}
+    return {row["unit"]: Posted(row["here"], row["away"]) for row in await ask(connection, statement, values)}

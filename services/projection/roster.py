@@ -11,7 +11,7 @@ from xiapai_contracts.terms import ZH, Category, Tier, UnitKind
 from services.projection.lens import Lens
 from services.projection.persons import ERASED, MASKED
 from services.projection.scope import seen, subtree, visible
-from services.projection.tables import like, question
+from services.projection.tables import ask, like
 from services.projection.units import NAME, heirs
 
 ROSTER_VERSION = 1
@@ -105,7 +105,7 @@ ORDER BY r.sort, r.posting"""
         "part": like(wanted.q, anywhere=True), "beginning": beginning, "sort": after[0], "after": after[1],
         "gone": ERASED,
     }  # fmt: skip
-    rows = (await connection.execute(question(statement), values)).mappings().all()
+    rows = await ask(connection, statement, values)
     return [_item(dict(row), lens.scope.masked) for row in rows], [(row["sort"], row["posting"]) for row in rows]
 
 
@@ -181,7 +181,7 @@ WHERE p.posting = :posting AND p.known_from <= :known AND {seen(lens.scope)} ORD
     values = lens.params() | {"posting": posting}
     told: list[dict[str, Any]] = []
     before: dict[str, Any] = {}
-    for row in (await connection.execute(question(statement), values)).mappings():
+    for row in await ask(connection, statement, values):
         now = dict(row)
         facts = {"position": now["known_from"], "id": now.pop("id"), "name": now.pop("event"), "at": now.pop("at")}
         facts |= {"recorded_at": now["recorded_at"], "by": now.pop("by")}

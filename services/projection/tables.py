@@ -5,12 +5,14 @@ the search path of the transaction (:mod:`services.projection.builds`). They are
 watermarks are (:mod:`ledger.watermark`).
 """
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
+import asyncpg
 import msgspec
-from sqlalchemy import BigInteger, DateTime, MetaData, Table, Text, text
+from sqlalchemy import BigInteger, DateTime, MetaData, Table, Text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -23,8 +25,24 @@ Code = Text(collation="C")
 Position = BigInteger()
 Moment = DateTime(timezone=True)
 
-question = lru_cache(maxsize=512)(text)
-"""A question by its words, remembered: to look through them for parameters takes a twentieth of what one answer takes."""
+
+async def ask(connection: AsyncConnection, question: str, values: Mapping[str, Any]) -> list[asyncpg.Record]:
+    """The rows that answer a question whose parameters have names (``:day``). Through asyncpg itself: SQLAlchemy, which has
+    the same words, took a quarter of what a process spends on one answer (890 us, 680 so)."""
+    numbered, names = _numbered(question)
+    found: list[asyncpg.Record] = await (await driver(connection)).fetch(numbered, *(values[name] for name in names))
+    return found
+
+
+@lru_cache(maxsize=512)
+def _numbered(question: str) -> tuple[str, tuple[str, ...]]:
+    names: dict[str, int] = {}
+    numbered = _NAME.sub(lambda found: f"${names.setdefault(found[1], len(names) + 1)}", question)
+    return numbered, tuple(names)
+
+
+# Not a cast (``a::text``).
+_NAME = re.compile(r"(?<![:\w]):([a-z_]+)")
 
 # Rows go to the server as one JSON document: arrays of 27 columns cost the driver three times as much (16 us a row).
 _encode = msgspec.json.Encoder().encode

@@ -6,7 +6,7 @@ from datetime import date
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.projection.lens import Lens
-from services.projection.tables import question
+from services.projection.tables import ask
 from services.projection.units import NAME
 
 
@@ -15,4 +15,4 @@ async def named(connection: AsyncConnection, lens: Lens, day: date, units: Itera
     statement = f"""SELECT u.unit, {NAME.format(u="u")} AS name FROM units u
         WHERE {lens.cut.known("u")} AND u.unit = ANY(CAST(:units AS text[]))"""
     values = lens.params() | {"day": day, "units": sorted(set(units))}
-    return {row.unit: row.name for row in await connection.execute(question(statement), values)}
+    return {row["unit"]: row["name"] for row in await ask(connection, statement, values)}

@@ -22,7 +22,7 @@ from ledger.deliver import Delivered
 from services.projection import versions
 from services.projection.lens import Lens
 from services.projection.scope import ABOVE
-from services.projection.tables import Code, Moment, Position, like, metadata, question
+from services.projection.tables import Code, Moment, Position, ask, like, metadata
 from services.projection.timeline import Timeline
 
 UNITS_VERSION = 1
@@ -204,5 +204,5 @@ ORDER BY t.unit LIMIT :limit"""
         "root": wanted.parent == "",
         "q": like(wanted.q, anywhere=True),
     }
-    rows = (await connection.execute(question(statement), values)).mappings()
+    rows = await ask(connection, statement, values)
     return [dict(row) | {"kind_name": ZH[UnitKind(row["kind"])]} for row in rows]
