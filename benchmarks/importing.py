@@ -1,5 +1,5 @@
 """Import of a workbook: 100,000 rows of a district, through the API and the worker, beside openpyxl reading the same
-file and doing nothing else. CPU time of the worker and its peak memory, since an import waits for the database too."""
+file and doing nothing else: the time from the upload to the last row, the worker's CPU in it, and its peak memory."""
 
 import asyncio
 import os
@@ -18,7 +18,7 @@ from deploy.demo import build, write_workbook
 
 BESIDE = "openpyxl, read-only, reading it alone"
 CPU = Row("import of a workbook of 100,000 rows, CPU", BESIDE, "s", Goal(None, 3))
-TIME = Row("import of a workbook of 100,000 rows, time", BESIDE, "s")
+TIME = Row("import of a workbook of 100,000 rows, time", BESIDE, "s", Goal(None, 3))
 PEAK = Row("import of a workbook of 100,000 rows, peak memory", BESIDE, "MB", Goal(None, 400, own=True))
 ROWS = 100_000
 

@@ -21,7 +21,7 @@ _Asked = tuple[Collection[str], asyncio.Future[Found]]
 
 
 class Streams:
-    """The streams of one ledger. Speaks to asyncpg itself, as :mod:`ledger.group` does: one exchange with the server."""
+    """The streams of one ledger. Speaks to asyncpg itself, as :mod:`ledger.commit` does: one exchange with the server."""
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
