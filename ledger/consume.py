@@ -147,6 +147,8 @@ class Reader(ConsumerRebalanceListener):  # type: ignore[misc]
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
         self._forget()
         self._fresh = {(self._topics[one.topic].name, one.partition) for one in assigned}
+        if not assigned:
+            self._say("")  # others read all there is: nothing is in our way
 
     async def _position(self, consumer: AIOKafkaConsumer) -> None:
         """Find out where to read in the partitions that we were given, and go there."""

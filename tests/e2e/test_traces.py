@@ -67,7 +67,7 @@ def test_one_trace_leads_from_a_command_to_the_row_and_through_every_reaction(
 
 
 def _one_trace(spans: list[Seen], root: str) -> None:
-    route = "POST /postings/{posting:path}/arrive"
+    route = "POST /api/registry/postings/{posting:path}/arrive"
     (request,) = [one for one in spans if one.parent == root]
     assert request.name == route and request.attributes["http.response.status_code"] in (200, 201)
     ids = {one.id for one in spans}

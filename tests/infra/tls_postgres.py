@@ -70,7 +70,9 @@ def tls_postgres(certificate: Path, key: Path) -> Iterator[int]:
             gid=account.gid if account.switch else None,
         )
         try:
-            up = process.wait_until(lambda: process.listens(port), server, seconds=30.0)
+            # It listens before it is ready.
+            ready = "ready to accept connections"
+            up = process.wait_until(lambda: ready in (folder / "server.log").read_text(), server, seconds=30.0)
             assert up, process.tail(folder / "server.log")
             yield port
         finally:

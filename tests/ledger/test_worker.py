@@ -106,6 +106,13 @@ async def test_a_worker_reads_on_where_the_last_one_stopped(engine: AsyncEngine,
         assert sum(shelf.batches) == 20
 
 
+async def test_a_worker_whom_others_leave_nothing_to_read_is_well(engine: AsyncEngine, kafka: KafkaSettings) -> None:
+    workers = [worker_for(kafka, engine, Shelf(topics=(HEADS,))) for _ in range(2)]
+    async with running(relay_for(kafka, engine).run(), *(worker.run() for worker in workers)):
+        await until(lambda: not any(worker.health.missing for worker in workers), what="both workers are well")
+        assert sorted(len(worker.readers[0].partitions) for worker in workers) == [0, 1]
+
+
 class Halved(Shelf):
     """Notes how many transactions were under way at once; the connection of the first that is not alone is cut, once."""
 
