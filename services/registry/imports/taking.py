@@ -26,7 +26,7 @@ from services.registry.unit import UNIT, unit_stream
 from services.registry.workbook import SHEETS, CadreRow, EarlierPostRow, PostingRow, UnitRow
 from services.registry.workbook.columns import Outcome
 
-PORTION = 2500
+PORTION = 1000
 """Rows under way at once: enough for full groups in the ledger, few enough to hold in memory."""
 
 _MADE = frozenset({"unit.registered", "cadre.enrolled", "cadre.earlier-post-recorded", "posting.proposed"})
