@@ -162,14 +162,14 @@ class Appender:
         self._say("")
         if self._observe is not None:
             self._observe(Settled(ended - began, [ended - item.since for item in items], results))
-        # The second half is told when what the first half does next is on its way to the server.
-        half = len(items) // 2 if len(items) >= HALVED_FROM and not self._waiting else 0
-        _tell(items[:half], results[:half])
-        if half:
-            await asyncio.sleep(0)
-            loop.call_soon(_tell, items[half:], results[half:])
-        else:
+        if len(items) < HALVED_FROM or self._waiting:
             _tell(items, results)
+            return
+        # The second half is told when what the first half does next is on its way to the server.
+        half = len(items) // 2
+        _tell(items[:half], results[:half])
+        await asyncio.sleep(0)
+        loop.call_soon(_tell, items[half:], results[half:])
 
     def _foreseen(self, items: list[Item], again: bool) -> Foreseen | None:
         """The group as decided on what the process knows, its first items while the one before it was written; None where

@@ -25,6 +25,8 @@ Code = Text(collation="C")
 Position = BigInteger()
 Moment = DateTime(timezone=True)
 
+_NAME = re.compile(r"(?<![:\w]):([a-z_]+)")  # and no cast (``a::text``)
+
 
 async def ask(connection: AsyncConnection, question: str, values: Mapping[str, Any]) -> list[asyncpg.Record]:
     """The rows that answer a question whose parameters have names (``:day``). Through asyncpg itself: SQLAlchemy, which has
@@ -40,9 +42,6 @@ def _numbered(question: str) -> tuple[str, tuple[str, ...]]:
     numbered = _NAME.sub(lambda found: f"${names.setdefault(found[1], len(names) + 1)}", question)
     return numbered, tuple(names)
 
-
-# Not a cast (``a::text``).
-_NAME = re.compile(r"(?<![:\w]):([a-z_]+)")
 
 # Rows go to the server as one JSON document: arrays of 27 columns cost the driver three times as much (16 us a row).
 _encode = msgspec.json.Encoder().encode
