@@ -1,10 +1,12 @@
 """What the relay reads at once: events after a position, and the changes of keys that were there by then."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import asyncpg
 
+from ledger.ending import ended
 from ledger.recorded import Recorded
 from ledger.schema import COLUMNS
 
@@ -39,10 +41,44 @@ class Portion:
         """There may be more."""
         return LIMIT in (len(self.events), len(self.keys))
 
+    @property
+    def empty(self) -> bool:
+        return not (self.events or self.keys)
 
-async def read(connection: asyncpg.Connection, position: int, change: int | None) -> Portion:
-    """What comes after a position, and after a change of keys (None: keys are not asked for). One exchange with the server
-    where there are events and no keys, as nearly always."""
+
+class Portions:
+    """Portion after portion, from after a position and a change of keys (None: keys are not asked for). Where there is
+    more, the next one is read by the server while the caller is at work on this one."""
+
+    def __init__(self, connection: asyncpg.Connection, position: int, change: int | None) -> None:
+        self._connection, self._position, self._change = connection, position, change
+        self._ahead: asyncio.Task[Portion] | None = None
+
+    async def next(self) -> Portion:
+        """What comes next; empty where nothing does by now."""
+        portion = Portion([], [])
+        if self._ahead is not None:
+            portion = await self._ahead
+            self._ahead = None
+        if portion.empty:  # also where it was read ahead: something may have come since
+            portion = await _read(self._connection, self._position, self._change)
+        if portion.events:
+            self._position = portion.events[-1].position
+        if portion.keys:
+            self._change = portion.keys[-1].change
+        if portion.full:
+            self._ahead = asyncio.create_task(_read(self._connection, self._position, self._change))
+            await asyncio.sleep(0)  # so that the question goes out now
+        return portion
+
+    async def close(self) -> None:
+        """Leave the connection alone. It may be left in the middle of an answer."""
+        if self._ahead is not None:
+            await ended([self._ahead])
+
+
+async def _read(connection: asyncpg.Connection, position: int, change: int | None) -> Portion:
+    """One exchange with the server where there are events and no keys, as nearly always."""
     rows = await connection.fetch(_EVENTS, position, LIMIT)
     recorded = [Recorded(*row[:-1]) for row in rows]
     if change is None or (rows and rows[0]["newest"] <= change):

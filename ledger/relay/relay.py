@@ -15,7 +15,7 @@ from ledger.ending import ended
 from ledger.kafka import KafkaSettings, TopicMismatch, describe, ensure_topics
 from ledger.relay.checkpoint import Checkpoint, Contradicted, Moved, load, look, store, taken_back
 from ledger.relay.leadership import POLL_SECONDS, Leadership, LeadershipLost, first_to_end
-from ledger.relay.portion import read
+from ledger.relay.portion import Portions
 from ledger.relay.publisher import Publisher
 from ledger.relay.wave import Wave, Waves
 from ledger.relay.witness import LogLost, Witness
@@ -23,7 +23,10 @@ from ledger.trouble import is_trouble, named
 
 log = logging.getLogger(__name__)
 
-WAVE_SIZE = 4000
+WAVE_SIZE = 1000
+TURNS = 10
+"""Of the loop that the client needs, ten at most, until a wave's request is with the network: before that, nothing is
+computed that would hold it up (106,000 events a second without, 129,000 so; measured in turns)."""
 CHECKPOINT_SECONDS = 0.2
 MARKER_SECONDS = 0.1  # who waits for their own command waits for its marker
 BEAT_SECONDS = 1.0
@@ -149,12 +152,11 @@ class Relay:
     async def _publish(self, leadership: Leadership, publisher: Publisher) -> None:
         current = start = self._stored
         waves = Waves(publisher, self._service, self._topics, self._keyring, start)
-        after, change = start.position, start.keys if self._keyring else None
         stored_at = marked_at = beat_at = float("-inf")
         unmarked = True
         shipping: asyncio.Task[Checkpoint] | None = None
         async with reader.Bell(self._engine, POLL_SECONDS) as bell, self._engine.connect() as connection:
-            reading = await driver(connection)
+            portions = Portions(await driver(connection), start.position, start.keys if self._keyring else None)
             ringing = asyncio.ensure_future(bell.wait())
             try:
                 while True:
@@ -162,9 +164,8 @@ class Relay:
                     # thousands at once none is in the processor's cache any more, and the client has no turn to send.
                     wave, more = Wave(), True
                     while more and wave.size < WAVE_SIZE:
-                        portion = await read(reading, after, change)
+                        portion = await portions.next()
                         waves.add(wave, portion)
-                        after, change = wave.last.position if wave.last else after, wave.change or change
                         more = portion.full
                     if shipping is not None:
                         current = await shipping
@@ -192,12 +193,15 @@ class Relay:
                         await asyncio.wait({ringing}, timeout=max(0.0, min(wait, POLL_SECONDS)))
                     elif more:
                         shipping = asyncio.ensure_future(waves.ship(wave, current))
+                        for _ in range(TURNS):
+                            await asyncio.sleep(0)
                     else:
                         current, unmarked = await waves.ship(wave, current), True
                     if ringing.done():
                         ringing.result()
                         ringing = asyncio.ensure_future(bell.wait())
             finally:
+                await portions.close()
                 await connection.invalidate()  # SQLAlchemy does not see what became of it
                 await ended([ringing] if shipping is None else [ringing, shipping])
 

@@ -53,12 +53,13 @@ class Waves:
                 continue
             partition = (topic.name, partition_of(recorded.stream, topic.partitions))
             queue = wave.events[partition]
-            meta = self._meta(recorded, self._tails.get(partition, 0), now)
+            meta = self._meta(recorded, queue.event or self._tails.get(partition, 0), now)
             if exporting:
                 queue.parts.append(made := self._part(recorded, topic, partition))
                 meta = msgspec.structs.replace(meta, traceparent=made.traceparent)
             self._publisher.add(queue, recorded.stream.encode(), recorded.data, to_headers(meta))
-            queue.at = queue.event = self._tails[partition] = recorded.position
+            queue.at = queue.event = recorded.position
+        self._tails.update((partition, queue.event) for partition, queue in wave.events.items())
         if portion.events:
             wave.last = portion.events[-1]
         if portion.keys:

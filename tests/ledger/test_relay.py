@@ -14,6 +14,8 @@ from ledger import schema
 from ledger.kafka import KafkaSettings, TopicMismatch, ensure_topics, partition_of
 from ledger.relay import Relay, republish
 from ledger.relay.checkpoint import Checkpoint
+from ledger.relay.portion import LIMIT
+from ledger.relay.relay import WAVE_SIZE
 from tests.infra.servers import Infra
 from tests.ledger.kafka_support import (
     HEADS,
@@ -91,6 +93,16 @@ async def test_events_arrive_in_order_with_an_unbroken_chain(database: str, kafk
                 row.recorded_at,
             )
         assert [one.meta.position for one in await everything(kafka, LIDS)] == [802]
+
+
+async def test_more_than_a_wave_holds_arrives_once_and_in_order(database: str, kafka: KafkaSettings) -> None:
+    count = 2 * WAVE_SIZE + LIMIT + 1
+    async with ledger(database) as engine:
+        await record(engine, *fill(count))
+        async with running(Relay(engine, kafka, "shelf", TOPICS).run()):
+            records = await all_there(kafka, count)
+        assert len(records) == count
+        assert chain_holds(records)
 
 
 async def test_a_marker_tells_an_idle_partition_how_far_the_ledger_is(database: str, kafka: KafkaSettings) -> None:
