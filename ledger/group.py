@@ -17,7 +17,7 @@ class Group:
     """What the group knows and will write. Versions and claims move as its items pass, one after another."""
 
     def __init__(self, position: int, hash: bytes, now: datetime, latest: datetime | None) -> None:
-        self.position, self.hash = position, hash
+        self.start, self.position, self.hash = position, position, hash
         self.now = max(now, latest) if latest else now
         self.versions: dict[str, int] = {}
         self.hashes: dict[str, bytes] = {}
@@ -78,5 +78,5 @@ class Group:
             at=append.at,
         )
         self.hash = table_hash(self.hash, position=self.position, recorded_at=self.now, stream_hash=own)
-        said = (self.position, stream, version, name, schema, data, id, append.cause, append.by, append.at)
-        self.rows.append((*said, self.now, item.trace, own, self.hash))
+        said = (stream, version, name, schema, data, id, append.cause, append.by, append.at)
+        self.rows.append((*said, item.trace, own, self.hash))

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import msgspec
 from fastapi import Request, Response
@@ -63,7 +63,7 @@ class Asking:
         async def answered(reading: Reading) -> Plan:
             made = await plan(reading)
             version = reading.expected.get(stream, 0) + sum(one == stream for one, _ in made.events)
-            return replace(made, answer=msgspec.json.encode({"stream": stream, "code": code, "version": version}))
+            return msgspec.structs.replace(made, answer=msgspec.json.encode({"stream": stream, "code": code, "version": version}))
 
         try:
             done = await self.registry.desk.record(

@@ -6,13 +6,17 @@ No refusal repeats the value that it refuses: an identity number is personal.
 """
 
 import re
+from collections.abc import Mapping
 from datetime import date
+from operator import mul
 
 CREDIT_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 """GB 32100's 31 characters: without I, O, S, V and Z."""
 
 _CREDIT_VALUE = {char: value for value, char in enumerate(CREDIT_ALPHABET)}
 _CREDIT_WEIGHTS = tuple(pow(3, i, 31) for i in range(17))
+_CREDIT_SHAPE = re.compile(f"[{CREDIT_ALPHABET}]{{18}}")
+_IDENTITY_VALUE = {str(digit): digit for digit in range(10)}
 _IDENTITY_WEIGHTS = tuple(pow(2, 17 - i, 11) for i in range(17))
 _IDENTITY_CHECK = "10X98765432"
 _IDENTITY_SHAPE = re.compile(r"[0-9]{17}[0-9X]")
@@ -52,7 +56,7 @@ def credit_code(text: str) -> str:
     code = compact(text).upper()
     if len(code) != 18:
         raise BadCode("uscc-length")
-    if any(char not in _CREDIT_VALUE for char in code):
+    if not _CREDIT_SHAPE.fullmatch(code):
         raise BadCode("uscc-alphabet")
     if code[17] != credit_check_character(code[:17]):
         raise BadCode("uscc-check-digit")
@@ -61,8 +65,12 @@ def credit_code(text: str) -> str:
 
 def credit_check_character(body: str) -> str:
     """The 18th character for the first 17 (weights 3^(i-1) mod 31)."""
-    total = sum(_CREDIT_VALUE[char] * weight for char, weight in zip(body, _CREDIT_WEIGHTS, strict=True))
-    return CREDIT_ALPHABET[-total % 31]
+    return CREDIT_ALPHABET[-_weighed(body, _CREDIT_VALUE, _CREDIT_WEIGHTS) % 31]
+
+
+def _weighed(body: str, values: Mapping[str, int], weights: tuple[int, ...]) -> int:
+    assert len(body) == len(weights), "the characters before the check character"
+    return sum(map(mul, map(values.__getitem__, body), weights))
 
 
 def make_credit_code(body: str) -> str:
@@ -94,8 +102,7 @@ def identity_number(text: str, born: date | None = None) -> str:
 
 def identity_check_character(body: str) -> str:
     """The 18th character for the first 17 digits (weights 2^(18-i) mod 11)."""
-    total = sum(int(digit) * weight for digit, weight in zip(body, _IDENTITY_WEIGHTS, strict=True))
-    return _IDENTITY_CHECK[total % 11]
+    return _IDENTITY_CHECK[_weighed(body, _IDENTITY_VALUE, _IDENTITY_WEIGHTS) % 11]
 
 
 def make_identity_number(division: str, born: date, sequence: int) -> str:

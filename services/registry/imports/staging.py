@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.database import driver
+from ledger.ending import all_of
 from services.registry.imports import jobs
 from services.registry.imports.reasons import of_faults, of_refusal
 from services.registry.workbook import SHEETS, CadreRow, EarlierPostRow, PostingRow, Record, UnitRow, Workbook
@@ -26,13 +27,18 @@ _FIELDS = tuple(tuple(column.field for column in sheet.columns) for sheet in SHE
 _ROW_COLUMNS = ("job", "sheet", "number", "key", "owner", "starts", "digest", "cells", "record")
 _RESULT_COLUMNS = ("job", "sheet", "number", "outcome", "reason")
 
+_Portion = tuple[list[Any], list[Any]]
+"""Rows, and results of those that are refused."""
+
 
 def fingerprints(record: Record, sheet: int, key: bytes) -> bytes:
     """One keyed fingerprint for each cell of a row, side by side: what changed is seen, what stood there is not."""
-    said = bytearray()
+    said, keyed = bytearray(), hashlib.blake2b(key=key, digest_size=CELL_BYTES)
     for field in _FIELDS[sheet]:
-        value = getattr(record, field)
-        said += hashlib.blake2b(b"" if value is None else str(value).encode(), key=key, digest_size=CELL_BYTES).digest()
+        value, cell = getattr(record, field), keyed.copy()
+        if value is not None:
+            cell.update(str(value).encode())
+        said += cell.digest()
     return bytes(said)
 
 
@@ -53,27 +59,29 @@ async def stage(connection: AsyncConnection, job: UUID, workbook: Workbook, key:
     async with connection.begin():
         for table in ("import_rows", "import_results"):
             await connection.execute(text(f"DELETE FROM {table} WHERE job = :job"), {"job": job})
-    raw = await driver(connection)
     portions = _portions(workbook, job, key)
-    read = 0
-    while True:
-        portion = await asyncio.to_thread(next, portions, None)
-        if portion is None:
-            break
-        rows, results = portion
-        read += len(rows)
-        async with connection.begin():
-            await connection.execute(text("SELECT 1"))
-            await raw.copy_records_to_table("import_rows", records=rows, columns=_ROW_COLUMNS)
-            await raw.copy_records_to_table("import_results", records=results, columns=_RESULT_COLUMNS)
-            await jobs.enter(connection, job, "reading", "reading", rows_done=read)
+    read, portion = 0, await asyncio.to_thread(next, portions, None)
+    while portion is not None:
+        # A thread reads the next portion while the database takes this one.
+        read += len(portion[0])
+        _, portion = await all_of((_keep(connection, job, portion, read), asyncio.to_thread(next, portions, None)))
     async with connection.begin():
         await _refuse_twice(connection, job)
         refused = await connection.scalar(text("SELECT count(*) FROM import_results WHERE job = :job"), {"job": job})
         await jobs.enter(connection, job, "recording", "recording", rows_total=read, rows_done=refused)
 
 
-def _portions(workbook: Workbook, job: UUID, key: bytes) -> Iterator[tuple[list[Any], list[Any]]]:
+async def _keep(connection: AsyncConnection, job: UUID, portion: _Portion, read: int) -> None:
+    rows, results = portion
+    raw = await driver(connection)
+    async with connection.begin():
+        await connection.execute(text("SELECT 1"))
+        await raw.copy_records_to_table("import_rows", records=rows, columns=_ROW_COLUMNS)
+        await raw.copy_records_to_table("import_results", records=results, columns=_RESULT_COLUMNS)
+        await jobs.enter(connection, job, "reading", "reading", rows_done=read)
+
+
+def _portions(workbook: Workbook, job: UUID, key: bytes) -> Iterator[_Portion]:
     rows = workbook.rows()
     while portion := list(islice(rows, BATCH)):
         staged = [_staged(row, job, key) for row in portion]

@@ -1,7 +1,8 @@
 """Take the rows of a job: units parents first, cadres, earlier posts, postings; each whole or not at all."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -9,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from ledger.claims import ClaimTaken
 from ledger.command import Desk
 from ledger.decider import Refused
+from ledger.ending import all_of
 from ledger.reader import head
 from services.registry.commands.context import Context
 from services.registry.commands.persons import contact_number
@@ -28,6 +30,9 @@ from services.registry.workbook.columns import Outcome
 
 PORTION = 1000
 """Rows under way at once: enough for full groups in the ledger, few enough to hold in memory."""
+
+_Came = tuple[list[Result], int]
+"""What became of a portion, and how far the ledger was written."""
 
 _MADE = frozenset({"unit.registered", "cadre.enrolled", "cadre.earlier-post-recorded", "posting.proposed"})
 
@@ -86,22 +91,37 @@ class Taking:
             await self._in_portions(UNITS, [one for code in level for one in by_code[code]])
         in_circle = [one for code in circle for one in by_code[code]]
         for portion in portions(in_circle, PORTION, lambda one: one.key):
-            async with self.engine.begin() as connection:
-                staged = await rows.fetch(connection, self.job.id, UNITS, [one.number for one in portion])
-                results = [self._refuse(row, "units-in-a-circle", parent=row.owner) for row in staged]
-                await rows.save(connection, self.job.id, results, dry_run=self.job.dry_run)
-                await jobs.advance(connection, self.job.id, 0, len(results))
+            staged = await self._fetch(UNITS, portion)
+            await self._keep([self._refuse(row, "units-in-a-circle", parent=row.owner) for row in staged], 0)
 
     async def _in_portions(self, sheet: int, waiting: list[Waiting]) -> None:
-        for portion in portions(waiting, PORTION, lambda one: one.key if sheet == UNITS else one.owner):
-            async with self.engine.connect() as connection:
-                staged = await rows.fetch(connection, self.job.id, sheet, [one.number for one in portion])
-            results, position = await self._portion(staged)
+        """While one portion is being recorded, the next is fetched, and what became of the one before is kept. Killed in
+        between, both are found again in the ledger (:meth:`recover`)."""
+        cut = portions(waiting, PORTION, lambda one: one.key if sheet == UNITS else one.owner)
+        staged = await self._fetch(sheet, next(cut, []))
+        came: _Came = [], 0
+        while staged:
+            all_three: tuple[Awaitable[Any], ...] = (
+                self._portion(staged),
+                self._keep(*came),
+                self._fetch(sheet, next(cut, [])),
+            )
+            came, _, staged = await all_of(all_three)
+        await self._keep(*came)
+
+    async def _fetch(self, sheet: int, portion: list[Waiting]) -> list[StagedRow]:
+        if not portion:
+            return []
+        async with self.engine.connect() as connection:
+            return await rows.fetch(connection, self.job.id, sheet, [one.number for one in portion])
+
+    async def _keep(self, results: list[Result], position: int) -> None:
+        if results:
             async with self.engine.begin() as connection:
                 await rows.save(connection, self.job.id, results, dry_run=self.job.dry_run)
                 await jobs.advance(connection, self.job.id, position, len(results))
 
-    async def _portion(self, staged: list[StagedRow]) -> tuple[list[Result], int]:
+    async def _portion(self, staged: list[StagedRow]) -> _Came:
         results: list[Result] = []
         to_take: list[StagedRow] = []
         for row in staged:
