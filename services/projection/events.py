@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ledger.deliver import Delivered
 from services.projection.lens import Lens
-from services.projection.tables import Code, Moment, Position, ask, metadata, upsert
+from services.projection.tables import Code, Moment, Position, ask, insert, metadata
 
 EVENTS_VERSION = 1
 
@@ -30,7 +30,7 @@ Index("events_recorded", events.c.recorded_at, events.c.position)
 
 
 async def project(connection: AsyncConnection, delivered: Sequence[Delivered]) -> None:
-    """Take up events of any topic of the registry."""
+    """Take up events of any topic of the registry. What is there already stays, where a watermark was set back."""
     rows = {
         d.meta.position: (
             d.meta.position,
@@ -44,7 +44,7 @@ async def project(connection: AsyncConnection, delivered: Sequence[Delivered]) -
         )
         for d in delivered
     }
-    await upsert(connection, events, list(rows.values()))
+    await insert(connection, events, list(rows.values()), again=True)
 
 
 async def of_streams(

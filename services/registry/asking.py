@@ -63,7 +63,9 @@ class Asking:
         async def answered(reading: Reading) -> Plan:
             made = await plan(reading)
             version = reading.expected.get(stream, 0) + sum(one == stream for one, _ in made.events)
-            return msgspec.structs.replace(made, answer=msgspec.json.encode({"stream": stream, "code": code, "version": version}))
+            return msgspec.structs.replace(
+                made, answer=msgspec.json.encode({"stream": stream, "code": code, "version": version})
+            )
 
         try:
             done = await self.registry.desk.record(

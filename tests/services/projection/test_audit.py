@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
@@ -30,6 +31,7 @@ from xiapai_contracts.terms import CATEGORIES, EndReason, Mode, RecallGround, Ti
 from xiapai_contracts.topics import CODEC
 
 from ledger.append import Append, Appender
+from services.projection import tables
 from services.projection.audit import audit, ledger_events
 from tests.services.projection.story import BEGAN, Reader, Story
 
@@ -151,16 +153,18 @@ def _later(draw: st.DrawFn, p: PostingProposed, unit: str, on: date) -> Any:
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-@given(history=histories(), batch=st.integers(1, 40))
+@given(history=histories(), batch=st.integers(1, 40), many=st.sampled_from([2, tables.MANY]))
 async def test_whatever_happens_the_read_models_say_what_the_fold_says(
-    reader: Reader, history: list[Any], batch: int
+    reader: Reader, history: list[Any], batch: int, many: int
 ) -> None:
     story = Story()
     for person in "12":
         story.person(person)
     story.tell(*history)
     await reader.clear()
-    await reader.take(story.delivered(), batch)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tables, "MANY", many)  # so that rows are copied too
+        await reader.take(story.delivered(), batch)
     await reader.reach(story.head)
     found = await audit(reader.engine, story.events, TODAY)
     assert found is not None

@@ -7,12 +7,13 @@ import pytest
 from sqlalchemy import text
 from xiapai_contracts.terms import CATEGORIES, Tier
 
+from services.projection import events
 from services.projection.blanks import BLANKS, COUNTED
 from services.projection.builds import use
 from services.projection.documents import document
 from services.projection.halfyear import HalfYear
 from services.projection.spelling import spell
-from services.projection.tables import latest_of, like, upsert
+from services.projection.tables import MANY, insert, latest_of, like
 from services.projection.timeline import Timeline
 from services.projection.units import units
 from tests.services.projection.story import NOW, Reader, Story
@@ -84,15 +85,16 @@ def test_the_blanks_are_42_and_the_first_24_are_counted() -> None:
         assert BLANKS[total - 1].people is not None
 
 
-async def test_arrays_and_patterns_carry_any_sign(reader: Reader) -> None:
+@pytest.mark.parametrize("count", [1, MANY])
+async def test_arrays_and_patterns_carry_any_sign(reader: Reader, count: int) -> None:
     nasty = ['a"b', "a\\b", "{x,y}", "NULL", "", " ", "号'", None]
     async with reader.engine.begin() as connection:
         await use(connection, reader.build)
         since = tuple(date(2026, 1, 1 + day) for day in range(len(nasty)))
-        for told in nasty:
+        for position, told in enumerate(nasty, 1):
             row = (
                 "U1",
-                1,
+                position,
                 None,
                 NOW,
                 "village",
@@ -107,13 +109,29 @@ async def test_arrays_and_patterns_carry_any_sign(reader: Reader) -> None:
                 told,
                 None,
             )
-            await upsert(connection, units, [row])
+            others = [(f"{position}-{n}", *row[1:]) for n in range(count - 1)]
+            await insert(connection, units, [row, *others])
             (found,) = await latest_of(connection, units, ["U1"])
             assert tuple(found) == (*row[:8], list(since), nasty, [since[0]], [None], None, told, None)
         for sign in ("%", "_", "\\", "a\\_b%"):
             statement = text("SELECT CAST(:it AS text) LIKE CAST(:p AS text)")
             assert await connection.scalar(statement, {"it": sign, "p": like(sign)})
             assert not await connection.scalar(statement, {"it": "other", "p": like(sign)})
+
+
+@pytest.mark.parametrize("count", [2, 3 * MANY])
+async def test_events_that_come_again_stay_as_they_are(reader: Reader, story: Story, count: int) -> None:
+    for number in range(count):
+        story.person(str(number), "单田芳")
+    told = story.delivered()
+    await reader.take(told[::2])
+    async with reader.engine.begin() as connection:
+        await use(connection, reader.build)
+        await connection.execute(text("UPDATE events SET name = 'first'"))
+        await events.project(connection, told)
+        found = (await connection.execute(text("SELECT position, name FROM events ORDER BY position"))).all()
+    assert [position for position, _ in found] == sorted(item.meta.position for item in told)
+    assert {name for _, name in found[::2]} == {"first"} and "first" not in {name for _, name in found[1::2]}
 
 
 async def test_two_workers_with_the_two_halves_of_one_person_leave_a_name(reader: Reader, story: Story) -> None:
