@@ -28,7 +28,7 @@ from services.projection.documents import document
 from services.projection.tables import Code, Moment, Position, metadata
 from services.projection.timeline import Timeline
 
-POSTINGS_VERSION = 1
+POSTINGS_VERSION = 2
 
 postings = Table(
     "postings",

@@ -12,6 +12,7 @@ from services.projection.lens import Lens
 from services.projection.persons import ERASED, MASKED
 from services.projection.scope import seen, subtree, visible
 from services.projection.tables import ask, like
+from services.projection.timeline import ALWAYS
 from services.projection.units import NAME, heirs
 
 ROSTER_VERSION = 1
@@ -198,4 +199,4 @@ WHERE p.posting = :posting AND p.known_from <= :known AND {seen(lens.scope)} ORD
 
 
 def _stays(since: list[date], hosts: list[str]) -> list[dict[str, Any]]:
-    return [{"host": host, "since": None if day == date.min else day} for day, host in zip(since, hosts, strict=True)]
+    return [{"host": host, "since": None if day == ALWAYS else day} for day, host in zip(since, hosts, strict=True)]

@@ -59,7 +59,7 @@ async def insert(
     raw = await driver(connection)
     if len(rows) < MANY:
         if rows:
-            await raw.execute(_insert(table) + (" ON CONFLICT DO NOTHING" if again else ""), _document(table, rows))
+            await raw.execute(_insert(table, again=again), _document(table, rows))
         return
     if again:
         key = table.columns[0].name
@@ -95,9 +95,7 @@ async def write_versions(
         await raw.execute(_end(table), keys, since, until)
         await insert(connection, table, rows)
     else:
-        await raw.execute(
-            f"WITH ended AS ({_end(table)}) {_insert(table, 4)}", keys, since, until, _document(table, rows)
-        )
+        await raw.execute(_end_and_insert(table), keys, since, until, _document(table, rows))
 
 
 @cache
@@ -111,11 +109,19 @@ def _end(table: Table) -> str:
 
 
 @cache
-def _insert(table: Table, document: int = 1) -> str:
+def _end_and_insert(table: Table) -> str:
+    return f"WITH ended AS ({_end(table)}) {_insert(table, document=4)}"
+
+
+@cache
+def _insert(table: Table, *, document: int = 1, again: bool = False) -> str:
     """The rows of the parameter of that number."""
     names = ", ".join(column.name for column in table.columns)
     typed = ", ".join(f"{c.name} {c.type.compile(_dialect).split(' COLLATE')[0]}" for c in table.columns)
-    return f"INSERT INTO {table.name} ({names}) SELECT {names} FROM json_to_recordset(${document}::text::json) AS r ({typed})"
+    return (
+        f"INSERT INTO {table.name} ({names}) SELECT {names} FROM json_to_recordset(${document}::text::json) AS r ({typed})"
+        + (" ON CONFLICT DO NOTHING" if again else "")
+    )
 
 
 def _document(table: Table, rows: Sequence[tuple[Any, ...]]) -> str:

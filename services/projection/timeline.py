@@ -11,8 +11,9 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-ALWAYS = date.min
-"""Stands for minus infinity, in the driver's terms too."""
+ALWAYS = date(1, 1, 2)
+"""Before all days that somebody can mean. Not the first day that Python knows: where rows are copied, the driver writes that as
+minus infinity, and in a document it is a day."""
 
 
 @dataclass(frozen=True, slots=True)

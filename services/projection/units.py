@@ -25,7 +25,7 @@ from services.projection.scope import ABOVE
 from services.projection.tables import Code, Moment, Position, ask, like, metadata
 from services.projection.timeline import Timeline
 
-UNITS_VERSION = 1
+UNITS_VERSION = 2
 
 units = Table(
     "units",

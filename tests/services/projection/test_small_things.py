@@ -5,7 +5,8 @@ from datetime import date
 
 import pytest
 from sqlalchemy import text
-from xiapai_contracts.terms import CATEGORIES, Tier
+from xiapai_contracts.registry import UnitRenamed
+from xiapai_contracts.terms import CATEGORIES, Tier, UnitKind
 
 from services.projection import events
 from services.projection.blanks import BLANKS, COUNTED
@@ -15,7 +16,7 @@ from services.projection.halfyear import HalfYear
 from services.projection.spelling import spell
 from services.projection.tables import MANY, insert, latest_of, like
 from services.projection.timeline import Timeline
-from services.projection.units import units
+from services.projection.units import Unit, evolve, units
 from tests.services.projection.story import NOW, Reader, Story
 
 
@@ -117,6 +118,18 @@ async def test_arrays_and_patterns_carry_any_sign(reader: Reader, count: int) ->
             statement = text("SELECT CAST(:it AS text) LIKE CAST(:p AS text)")
             assert await connection.scalar(statement, {"it": sign, "p": like(sign)})
             assert not await connection.scalar(statement, {"it": "other", "p": like(sign)})
+
+
+async def test_many_rows_and_few_say_the_same(reader: Reader) -> None:
+    unit = Unit("U", 1, NOW, UnitKind.VILLAGE, None, False, None, Timeline.always("号"), Timeline.always(None))
+    unit = evolve(unit, UnitRenamed(unit="U", name="\\N", on=date(2026, 1, 1)))
+    async with reader.engine.begin() as connection:
+        await use(connection, reader.build)
+        await insert(connection, units, [("U", *unit.row(None)[1:])])
+        await insert(connection, units, [(f"U{n}", *unit.row(None)[1:]) for n in range(MANY)])
+        columns = ", ".join(column.name for column in units.columns if column.name != "unit")
+        alike = text(f"SELECT count(*) FROM units GROUP BY {columns}")
+        assert (await connection.scalars(alike)).all() == [MANY + 1]
 
 
 @pytest.mark.parametrize("count", [2, 3 * MANY])
