@@ -64,7 +64,7 @@ async def insert(
     if again:
         key = table.columns[0].name
         asked = f"SELECT {key} FROM {table.name} WHERE {key} = ANY($1::bigint[])"
-        there = {key for (key,) in await raw.fetch(asked, [row[0] for row in rows])}
+        there = {number for (number,) in await raw.fetch(asked, [row[0] for row in rows])}
         rows = [row for row in rows if row[0] not in there]
     await raw.copy_records_to_table(table.name, records=rows, columns=[column.name for column in table.columns])
 
